@@ -1,0 +1,73 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+let swift: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+let c: [CSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableWarning("all"),
+    .enableWarning("extra"),
+    .enableWarning("shadow"),
+    .enableWarning("conversion"),
+    .define("_GNU_SOURCE"),
+]
+
+let package = Package(
+    name: "Heapline",
+    products: [
+        .executable(name: "heapline", targets: ["HeaplineCLI"]),
+        .library(name: "Heapline", targets: ["Heapline"]),
+        .library(name: "HeaplineTesting", targets: ["HeaplineTesting"]),
+        .library(name: "HeaplineAnalysis", targets: ["HeaplineAnalysis", "HeaplineExport"]),
+        .library(name: "CHeaplineRecorder", targets: ["CHeaplineRecorder"]),
+        .library(name: "CHeaplineHooks", targets: ["CHeaplineHooks"]),
+        .library(name: "CESPHeap", targets: ["CESPHeap"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
+    targets: [
+        // C: runs inside the traced program.
+        .target(name: "CHeaplineFormat", cSettings: c),
+        .target(name: "CHeaplineRecorder", dependencies: ["CHeaplineFormat"], cSettings: c),
+        .target(name: "CHeaplineHooks", dependencies: ["CHeaplineRecorder"], cSettings: c),
+        .target(name: "CESPHeap", dependencies: ["CHeaplineRecorder"], cSettings: c),
+
+        // Swift: starts the recording, and reads what it wrote.
+        .target(name: "HeaplineCollector", dependencies: ["CHeaplineFormat"], swiftSettings: swift),
+        .target(
+            name: "HeaplineAnalysis", dependencies: ["CHeaplineFormat", "CESPHeap", "HeaplineCollector"],
+            swiftSettings: swift),
+        .target(name: "HeaplineExport", dependencies: ["HeaplineAnalysis"], swiftSettings: swift),
+        .target(
+            name: "Heapline", dependencies: ["CHeaplineRecorder", "CESPHeap", "HeaplineCollector", "HeaplineAnalysis"],
+            swiftSettings: swift),
+        .target(name: "HeaplineTesting", dependencies: ["Heapline"], swiftSettings: swift),
+        .executableTarget(
+            name: "HeaplineCLI",
+            dependencies: [
+                "Heapline", "HeaplineCollector", "HeaplineAnalysis", "HeaplineExport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swift,
+            plugins: ["PreloadLibrary"]),
+        .plugin(name: "PreloadLibrary", capability: .buildTool()),
+
+        .testTarget(
+            name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], swiftSettings: swift),
+        .testTarget(
+            name: "HeaplineAnalysisTests", dependencies: ["HeaplineAnalysis"], swiftSettings: swift),
+        .testTarget(
+            name: "HeaplineCLITests", dependencies: ["HeaplineCLI", "HeaplineAnalysis"], swiftSettings: swift),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .gnu17
+)
