@@ -13,14 +13,18 @@ extern "C" {
 // Most bytes that hl_events_encode writes for `count` records.
 size_t hl_events_bound(uint32_t count);
 
-// Encodes `count` records, in time order, as columns. Returns the bytes written to `out` (at least
+// Most records in one chunk.
+#define HL_EVENTS_MAX 32768u
+
+// Encodes `count` records (at most HL_EVENTS_MAX) of one core, in its order, as columns. Returns the bytes written to `out` (at least
 // hl_events_bound(count) large). `scratch` needs HL_EVENTS_SCRATCH_BYTES, zeroed once and then kept between calls.
 #define HL_EVENTS_SCRATCH_BYTES (1u << 20)
 size_t hl_events_encode(const struct hl_record *_Nonnull records, uint32_t count, uint8_t *_Nonnull out,
                         void *_Nonnull scratch);
 
-// Decodes exactly `count` records. Returns 0, or -1 when the bytes are damaged. `scratch` as for hl_events_encode.
-int hl_events_decode(const uint8_t *_Nonnull bytes, size_t size, uint32_t count,
+// Decodes exactly `count` records (at most HL_EVENTS_MAX), the first of which happened at `first` ticks (the chunk header's
+// field). Returns 0, or -1 when the bytes are damaged. `scratch` as for hl_events_encode, but not the same memory.
+int hl_events_decode(const uint8_t *_Nonnull bytes, size_t size, uint32_t count, uint64_t first,
                      struct hl_record *_Nonnull out, void *_Nonnull scratch);
 
 // Encodes nodes that follow each other from id `first`. Returns bytes written; `out` needs 24 bytes for each node.
