@@ -1,31 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Names for a line of text: template and generic arguments become <…>, parameter lists and result types go.
+// Names for one line of text: template and generic arguments become <…>; parameters and result types go.
+// C++ and Rust are here, Swift is in ShortName+Swift.swift.
 //
-//     void std::vector<int, std::allocator<int> >::_M_realloc_insert<int const&>(…)   →   std::vector<…>::_M_realloc_insert<…>
-//     <alloc::vec::Vec<u8> as core::clone::Clone>::clone                             →   <alloc::vec::Vec<…> as core::clone::Clone>::clone
-//     Swift.Array.append(__owned A) -> ()                                            →   Swift.Array.append
+//     int& f<int>(std::vector<int>&)                           →   f<…>
+//     std::vector<int, std::allocator<int> >::push_back(int&&) →   std::vector<…>::push_back
+//     <alloc::vec::Vec<u8> as core::clone::Clone>::clone       →   <alloc::vec::Vec<…> as core::clone::Clone>::clone
 
 /// Shortened forms of demangled names.
 public enum ShortName {
-    /// The name without arguments, parameters and result; two functions may share a short name.
+    /// The name without arguments, parameters and result; several functions may share a short name.
     public static func of(_ name: String) -> String {
         let text = Array(name.utf8)
         guard text.contains(where: { $0 == paren || $0 == less || $0 == space }) else { return name }
-        return String(decoding: shorten(text), as: UTF8.self)
+        let (base, clone) = splitClone(text)
+        let short = isSwift(base) ? shortenSwift(base) : shortenPath(base)
+        return short.isEmpty ? name : String(decoding: short + clone, as: UTF8.self)
     }
 
-    private static let paren = UInt8(ascii: "(")
-    private static let closing = UInt8(ascii: ")")
-    private static let less = UInt8(ascii: "<")
-    private static let greater = UInt8(ascii: ">")
-    private static let space = UInt8(ascii: " ")
+    static let paren = UInt8(ascii: "(")
+    static let less = UInt8(ascii: "<")
+    static let greater = UInt8(ascii: ">")
+    static let space = UInt8(ascii: " ")
     private static let ellipsis = Array("<…>".utf8)
 
-    private static func shorten(_ text: [UInt8]) -> [UInt8] {
+    // What the compiler made a second body for stays visible: "f [clone .cold]".
+    private static func splitClone(_ text: [UInt8]) -> (base: [UInt8], clone: [UInt8]) {
+        let mark = Array(" [clone ".utf8)
+        guard let at = text.indices.first(where: { text[$0...].starts(with: mark) }) else { return (text, []) }
+        return (Array(text[..<at]), Array(text[at...]))
+    }
+
+    private static let phrases = [
+        "vtable for ", "VTT for ", "construction vtable for ", "typeinfo for ", "typeinfo name for ",
+        "guard variable for ", "TLS init function for ", "TLS wrapper function for ", "non-virtual thunk to ",
+        "virtual thunk to ", "covariant return thunk to ",
+    ].map { Array($0.utf8) }
+
+    // C++ and Rust. What precedes the last space outside brackets, before the parameters, is a result type.
+    private static func shortenPath(_ text: [UInt8]) -> [UInt8] {
+        if let phrase = phrases.first(where: { text.starts(with: $0) }) {
+            return phrase + shortenPath(Array(text.dropFirst(phrase.count)))
+        }
         var result: [UInt8] = []
-        // Where the name itself begins in `result`: after a result type and the space behind it.
-        var nameStart = 0
         var at = 0
         while at < text.count {
             if let length = operatorLength(text, at) {
@@ -33,82 +50,47 @@ public enum ShortName {
                 at += length
                 continue
             }
-            let byte = text[at]
-            switch byte {
-            case less where opensQualifiedPath(result, from: nameStart):
-                // <Type as Trait>::method: the brackets are part of the path; what is in them is shortened by itself.
-                let end = matching(text, at)
-                result.append(less)
-                result += shortenQualified(Array(text[(at + 1)..<max(at + 1, end - 1)]))
-                result.append(greater)
-                at = end
+            if result.isEmpty, text[at...].starts(with: "decltype".utf8), let open = text[at...].firstIndex(of: paren) {
+                // A result type with brackets of its own.
+                at = matching(text, open)
+                continue
+            }
+            let end = matching(text, at)
+            switch text[at] {
             case less:
-                result += ellipsis
-                at = matching(text, at)
-            case UInt8(ascii: "{"):
-                // {lambda(int)#1}, {closure#0}: a name, kept with what is in it.
-                let end = matching(text, at)
+                let inner = Array(text[(at + 1)..<max(at + 1, end - 1)])
+                let isBlock = inner.starts(with: "impl ".utf8) && result.suffix(2).elementsEqual("::".utf8)
+                if result.isEmpty || isBlock {
+                    // <Type as Trait>::method and module::<impl Trait for Type>::method: the brackets are part of the path.
+                    result += [less] + elideArguments(inner) + [greater]
+                } else {
+                    result += ellipsis
+                }
+                at = end
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                // {lambda(int)#1}, {closure#0}, [abi:cxx11]
                 result += text[at..<end]
                 at = end
             case paren:
-                let end = matching(text, at)
-                let inner = text[at..<end]
-                if inner.elementsEqual("(anonymous namespace)".utf8) || isFollowedByName(text, end) {
-                    // A scope: (anonymous namespace)::f, or main()::{lambda()#1}, whose parameters go.
-                    if inner.elementsEqual("(anonymous namespace)".utf8) { result += inner }
-                    at = end
-                } else {
-                    // The parameters: the name is over, but for the mark of a clone and of Swift's closures.
-                    if let clone = firstRange(of: Array(" [clone ".utf8), in: text, from: end) {
-                        result += text[clone...]
-                    } else if let within = firstRange(of: Array(" in ".utf8), in: text, from: end),
-                        result.starts(with: "closure #".utf8)
-                    {
-                        result += Array(" in ".utf8) + shorten(Array(text[(within + 4)...]))
-                    }
-                    at = text.count
+                if text[at..<end].elementsEqual("(anonymous namespace)".utf8) {
+                    result += text[at..<end]
+                } else if !isScope(text, end) {
+                    return result
                 }
+                at = end
             case space:
-                let word = result[nameStart...]
-                if word.elementsEqual("closure".utf8) || word.starts(with: "closure #".utf8) || isPhrase(text, at) {
+                // main(…) const::{lambda()#1}: the qualifier of a scope is not a result type.
+                if text[at...].starts(with: " const::".utf8) {
+                    at += " const".utf8.count
+                } else if text[at...].starts(with: " <".utf8), !result.isEmpty {
+                    // operator<< <char>: the space only keeps the brackets apart.
                     result.append(space)
+                    at += 1
                 } else {
-                    // What came before was a result type.
                     result.removeAll(keepingCapacity: true)
+                    at += 1
                 }
-                at += 1
-                if result.isEmpty { nameStart = 0 } else { nameStart = result.count }
             default:
-                result.append(byte)
-                at += 1
-            }
-        }
-        while result.last == space { result.removeLast() }
-        return result.isEmpty ? text : result
-    }
-
-    // "A as B" of Rust, each side shortened.
-    private static func shortenQualified(_ text: [UInt8]) -> [UInt8] {
-        let separator = Array(" as ".utf8)
-        var depth = 0
-        for at in text.indices {
-            if text[at] == less { depth += 1 }
-            if text[at] == greater, at == 0 || text[at - 1] != UInt8(ascii: "-") { depth -= 1 }
-            if depth == 0, text[at...].starts(with: separator) {
-                return elideArguments(Array(text[..<at])) + separator + elideArguments(Array(text[(at + 4)...]))
-            }
-        }
-        return elideArguments(text)
-    }
-
-    private static func elideArguments(_ text: [UInt8]) -> [UInt8] {
-        var result: [UInt8] = []
-        var at = 0
-        while at < text.count {
-            if text[at] == less, !result.isEmpty, result.last != space, result.last != UInt8(ascii: "&") {
-                result += ellipsis
-                at = matching(text, at)
-            } else {
                 result.append(text[at])
                 at += 1
             }
@@ -116,51 +98,52 @@ public enum ShortName {
         return result
     }
 
-    // Spaces that are not behind a result type: inside the phrases of Swift's and C++'s demanglers.
-    private static func isPhrase(_ text: [UInt8], _ at: Int) -> Bool {
-        let phrases = [
-            " in ", " for ", " of ", " to ", " witness ", " getter", " #", " thunk", " [clone ", " accessor", " [inlined",
-        ]
-        if phrases.contains(where: { text[at...].starts(with: $0.utf8) }) { return true }
-        let before = text[..<at]
-        let starts = [
-            "vtable", "VTT", "typeinfo", "typeinfo name", "guard variable", "non-virtual thunk", "virtual thunk",
-            "covariant return thunk", "closure", "static", "protocol witness", "dispatch thunk", "merged", "type metadata",
-            "generic specialization", "function signature specialization", "partial apply", "reabstraction thunk", "default argument",
-            " in", " for", " of", " to", " thunk", "witness", "metadata", "property", "global initialization",
-        ]
-        return starts.contains { before.suffix($0.utf8.count).elementsEqual($0.utf8) }
+    // Inside a qualified path spaces are part of it ("A as B", "impl A for B"); only arguments are left out.
+    private static func elideArguments(_ text: [UInt8]) -> [UInt8] {
+        var result: [UInt8] = []
+        var at = 0
+        while at < text.count {
+            let end = text[at] == less ? matching(text, at) : at + 1
+            if text[at] != less {
+                result.append(text[at])
+            } else if let before = result.last, isIdentifier(before) || before == UInt8(ascii: ":") {
+                result += ellipsis
+            } else {
+                result += [less] + elideArguments(Array(text[(at + 1)..<max(at + 1, end - 1)])) + [greater]
+            }
+            at = end
+        }
+        return result
     }
 
-    // At the start of a name "<" can only be Rust's.
-    private static func opensQualifiedPath(_ result: [UInt8], from nameStart: Int) -> Bool { result.count == nameStart }
-
-    private static func isFollowedByName(_ text: [UInt8], _ at: Int) -> Bool {
+    // Whether what ends at `at` names a scope of what follows.
+    private static func isScope(_ text: [UInt8], _ at: Int) -> Bool {
         text[at...].starts(with: "::".utf8) || text[at...].starts(with: " const::".utf8)
     }
 
-    // operator<, operator->, operator(), operator new, and the conversions keep their spelling.
+    // operator<, operator->, operator(), operator new[] and conversions keep their spelling.
     private static func operatorLength(_ text: [UInt8], _ at: Int) -> Int? {
         let keyword = Array("operator".utf8)
-        guard text[at...].starts(with: keyword), at == 0 || !isIdentifier(text[at - 1]) else { return nil }
-        let rest = text[(at + keyword.count)...]
-        guard let first = rest.first, !isIdentifier(first) else { return nil }
-        let symbols = ["()", "<=>", "<<=", ">>=", "->*", "<<", ">>", "<=", ">=", "->", "<", ">"]
-        for symbol in symbols where rest.starts(with: symbol.utf8) { return keyword.count + symbol.utf8.count }
-        if first == space {
-            // operator new[], operator bool: up to the parameters.
-            let end = rest.firstIndex(of: paren) ?? rest.endIndex
-            return end - at
+        guard text[at] == keyword[0], text[at...].starts(with: keyword), at == 0 || !isIdentifier(text[at - 1]) else {
+            return nil
         }
-        return keyword.count
+        let rest = text[(at + keyword.count)...]
+        guard let first = rest.first, !isIdentifier(first), first != UInt8(ascii: ":") else { return nil }
+        for symbol in ["()", "<=>", "<<=", ">>=", "->*", "<<", ">>", "<=", ">=", "->", "<", ">", "[]"]
+        where rest.starts(with: symbol.utf8) {
+            return keyword.count + symbol.utf8.count
+        }
+        guard first == space else { return keyword.count }
+        return (rest.firstIndex(of: paren) ?? rest.endIndex) - at
     }
 
-    private static func isIdentifier(_ byte: UInt8) -> Bool {
-        (byte >= 48 && byte <= 57) || (byte >= 65 && byte <= 90) || (byte >= 97 && byte <= 122) || byte == 95
+    static func isIdentifier(_ byte: UInt8) -> Bool {
+        (byte >= 48 && byte <= 57) || (byte >= 65 && byte <= 90) || (byte >= 97 && byte <= 122) || byte == 95 || byte > 127
     }
 
-    // The index after the bracket that closes the one at `start`; the end of the text when none does.
-    private static func matching(_ text: [UInt8], _ start: Int) -> Int {
+    /// The index after the bracket that closes the one at `start`; `start + 1` when there is no bracket at `start`, the
+    /// end of the text when none closes it.
+    static func matching(_ text: [UInt8], _ start: Int) -> Int {
         var depth = 0
         var at = start
         while at < text.count {
@@ -170,19 +153,14 @@ public enum ShortName {
             }
             switch text[at] {
             case less, paren, UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+            // The arrow of a function type.
             case greater where at > 0 && text[at - 1] == UInt8(ascii: "-"): break
-            case greater, closing, UInt8(ascii: "}"), UInt8(ascii: "]"):
-                depth -= 1
-                if depth == 0 { return at + 1 }
+            case greater, UInt8(ascii: ")"), UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
             default: break
             }
             at += 1
+            if depth <= 0 { return at }
         }
         return text.count
-    }
-
-    private static func firstRange(of pattern: [UInt8], in text: [UInt8], from start: Int) -> Int? {
-        guard text.count - start >= pattern.count else { return nil }
-        return (start...(text.count - pattern.count)).first { text[$0...].starts(with: pattern) }
     }
 }

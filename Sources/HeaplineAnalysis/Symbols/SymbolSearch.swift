@@ -92,21 +92,23 @@ struct SymbolSearch {
     }
 
     private mutating func consider(_ new: Candidate, at slot: Int) {
-        if let old = nearest[slot] {
-            if (new.start, new.rank) > (old.start, old.rank) || (new.start == old.start && new.rank == old.rank && isPlainer(new, old)) {
-                nearest[slot] = new
-            }
-        } else {
-            nearest[slot] = new
-        }
+        if prefers(new, nearest[slot], by: { ($0.start, UInt64($0.rank), 0) }) { nearest[slot] = new }
         // Only sized symbols enclose others; one without size reaches to the end of its section by assumption alone.
         guard new.rank & 8 != 0 else { return }
-        if let old = furthest[slot], (old.end, old.rank) >= (new.end, new.rank) { return }
-        furthest[slot] = new
+        if prefers(new, furthest[slot], by: { ($0.end, $0.start, $0.rank) }) { furthest[slot] = new }
     }
 
-    /// Of two names for the same code: the one with fewer leading underscores, then the shorter, then the first in
-    /// alphabetical order, so the answer does not depend on the order of the table.
+    // A total order, so that the answer depends neither on the order of the table nor on the other addresses asked for.
+    private func prefers(
+        _ new: Candidate, _ old: Candidate?, by key: (Candidate) -> (UInt64, UInt64, UInt8)
+    ) -> Bool {
+        guard let old else { return true }
+        let (a, b) = (key(new), key(old))
+        return a == b ? isPlainer(new, old) : a > b
+    }
+
+    // Of two names for the same code: the one with fewer leading underscores, then the shorter, then the first in
+    // alphabetical order.
     private func isPlainer(_ new: Candidate, _ old: Candidate) -> Bool {
         guard let a = name(of: new), let b = name(of: old) else { return name(of: old) == nil }
         func key(_ name: String) -> (Int, Int, String) {
@@ -122,7 +124,7 @@ struct SymbolSearch {
         return addresses.indices.map { k in
             let address = addresses[k]
             if let candidate = nearest[k] { last = candidate }
-            if let candidate = furthest[k], candidate.end > reaching?.end ?? 0 { reaching = candidate }
+            if let candidate = furthest[k], candidate.end >= reaching?.end ?? 0 { reaching = candidate }
             for case let candidate? in [last, reaching] where address < candidate.end {
                 if let name = name(of: candidate), !name.isEmpty { return (name, candidate.start) }
             }

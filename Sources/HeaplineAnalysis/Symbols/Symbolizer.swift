@@ -134,7 +134,13 @@ public final class Symbolizer {
             tool: tool, environment: options.childEnvironment, memoryLimit: limit,
             silenceLimitSeconds: options.silenceLimitSeconds)
         let (frames, failure) = symbolizer.frames(in: file, addresses: places)
-        if let failure { note(.symbolizerFailed(path: file, reason: failure.description), in: state) }
+        if let failure {
+            note(.symbolizerFailed(path: file, reason: failure.description), in: state)
+        } else if !frames.contains(where: { $0.contains { $0.line != nil } }) {
+            // Debug information of the start-up code alone, or of other parts than those asked for.
+            let package = DistributionPackage.debugPackage(for: module.path, sysroot: "")
+            note(.noDebugInfo(path: file, package: package), in: state)
+        }
         return frames
     }
 

@@ -28,7 +28,7 @@ final class CompiledFixture {
     let directory: String
 
     init() throws {
-        let base = SymbolizerOptions().environment["TMPDIR"] ?? "/tmp"
+        let base = SymbolizerOptions().environment["TMPDIR"] ?? P_tmpdir
         var template = Array("\(base)/heapline-symbols-XXXXXX".utf8CString)
         guard unsafe mkdtemp(&template) != nil else { throw Failure(message: "no temporary directory") }
         directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -39,12 +39,13 @@ final class CompiledFixture {
     func path(_ name: String) -> String { "\(directory)/\(name)" }
 
     @discardableResult
-    func run(_ tool: String, _ arguments: [String], input: [UInt8] = []) throws -> String {
+    func run(_ tool: String, _ arguments: [String], environment: [String: String] = [:]) throws -> String {
         var output: [UInt8] = []
         let process = ChildProcess(
-            path: tool, arguments: arguments, environment: SymbolizerOptions().childEnvironment,
+            path: tool, arguments: arguments,
+            environment: SymbolizerOptions().childEnvironment.merging(environment) { $1 },
             silenceLimitSeconds: 300, timeLimitSeconds: 300)
-        if let failure = process.run(input: input, output: { output += $0 }) {
+        if let failure = process.run(input: [], output: { output += $0 }) {
             throw Failure(message: "\(tool) \(arguments): \(failure)")
         }
         return String(decoding: output, as: UTF8.self)
@@ -71,7 +72,7 @@ final class CompiledFixture {
 
     /// Compiles `source` as C or C++, by the name of its file.
     @discardableResult
-    func compile(_ source: String, _ name: String, _ flags: String..., output: String) throws -> String {
+    func compile(_ source: String, _ name: String, _ flags: [String], output: String) throws -> String {
         guard let clang = Self.clang else { throw Failure(message: "no clang") }
         try write(name, source)
         let language = name.hasSuffix(".cpp") ? ["-lstdc++"] : []
@@ -108,11 +109,21 @@ final class CompiledFixture {
 
 extension CompiledFixture {
     /// A C program with a plain call, a call in a static function, and one two inlined functions deep.
-    static let program = """
+    static let program = functions + """
+        int main(void) {
+            hidden();
+            outer();
+            HERE;
+            return 0;
+        }
+
+        """
+
+    static let functions = """
         #include <stdio.h>
         extern char __ehdr_start;
         __attribute__((noinline)) void report(int line, const char *function) {
-            char *address = __builtin_return_address(0);
+            char *address = (char *)__builtin_return_address(0);
             printf("%lx %d %s\\n", (unsigned long)(address - &__ehdr_start), line, function);
             __asm__ volatile("" ::: "memory");
         }
@@ -130,12 +141,6 @@ extension CompiledFixture {
         static __attribute__((noinline)) void hidden(void) {
             HERE;
             __asm__ volatile("" ::: "memory");
-        }
-        int main(void) {
-            hidden();
-            outer();
-            HERE;
-            return 0;
         }
 
         """
