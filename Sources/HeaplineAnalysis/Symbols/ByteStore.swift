@@ -72,7 +72,9 @@ final class ByteStore {
         let limit = min(end, count)
         guard offset >= 0, offset < limit else { return nil }
         let bytes = unsafe UnsafeRawBufferPointer(start: base + offset, count: limit - offset)
-        let length = unsafe memchr(base + offset, 0, limit - offset).map { unsafe UnsafeRawPointer($0) - (base + offset) }
+        let length = unsafe memchr(base + offset, 0, limit - offset).map {
+            unsafe UnsafeRawPointer($0) - (base + offset)
+        }
         return unsafe String(decoding: bytes.prefix(length ?? bytes.count), as: UTF8.self)
     }
 

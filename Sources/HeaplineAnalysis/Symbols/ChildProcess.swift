@@ -109,8 +109,8 @@ struct ChildProcess {
         let argv = unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]
         let envp = unsafe environment.sorted { $0.key < $1.key }.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
         defer {
-            for unsafe pointer in unsafe argv { unsafe free(pointer) }
-            for unsafe pointer in unsafe envp { unsafe free(pointer) }
+            unsafe argv.forEach { unsafe free($0) }
+            unsafe envp.forEach { unsafe free($0) }
         }
         var pid: pid_t = 0
         let error = unsafe posix_spawn(&pid, path, &actions, &attributes, argv, envp)

@@ -118,7 +118,9 @@ struct DebugFileSearch {
     }
 
     private func unpack(_ image: ELFFile, _ path: String, into found: inout ModuleSymbols) {
-        guard let section = image.section(named: ".gnu_debugdata"), let packed = image.content(of: section) else { return }
+        guard let section = image.section(named: ".gnu_debugdata"), let packed = image.content(of: section) else {
+            return
+        }
         do throws(XZ.Failure) {
             let bytes = try XZ.decompress(packed)
             found.debug = try? ELFFile(ByteStore(bytes))

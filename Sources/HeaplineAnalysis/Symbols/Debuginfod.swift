@@ -35,8 +35,11 @@ struct Debuginfod {
             let partial = "\(path).\(getpid())"
             let base = server.hasSuffix("/") ? String(server.dropLast()) : server
             let failure = run(
-                curl, ["--fail", "--silent", "--show-error", "--location", "--output", partial,
-                    "--", "\(base)/buildid/\(hex)/debuginfo"]
+                curl,
+                [
+                    "--fail", "--silent", "--show-error", "--location", "--output", partial,
+                    "--", "\(base)/buildid/\(hex)/debuginfo",
+                ]
             ).failure
             if failure == nil, unsafe rename(partial, path) == 0 { return .success(path) }
             unsafe unlink(partial)

@@ -44,9 +44,10 @@ public enum Demangler {
     // MARK: C++
 
     // char *__cxa_demangle(const char *name, char *buffer, size_t *length, int *status)
-    private typealias CxaDemangle = @convention(c) (
-        UnsafePointer<CChar>, UnsafeMutablePointer<CChar>?, UnsafeMutablePointer<Int>?, UnsafeMutablePointer<Int32>?
-    ) -> UnsafeMutablePointer<CChar>?
+    private typealias CxaDemangle =
+        @convention(c) (
+            UnsafePointer<CChar>, UnsafeMutablePointer<CChar>?, UnsafeMutablePointer<Int>?, UnsafeMutablePointer<Int32>?
+        ) -> UnsafeMutablePointer<CChar>?
 
     private static let cxaDemangle: CxaDemangle? = {
         guard let library = DynamicLibrary("libstdc++.so.6", "libc++abi.so.1", "libc++.so.1"),

@@ -65,7 +65,8 @@ extension ELFFile {
         }
         guard low > 0 else { return nil }
         let found = start(low - 1)
-        return found <= address && holds(frame: low - 1, base: base, segment: segment, start: found, address) ? found : nil
+        return found <= address && holds(frame: low - 1, base: base, segment: segment, start: found, address)
+            ? found : nil
     }
 
     // The frame description says how long the function is: length, pointer to its common part, start, size. The last

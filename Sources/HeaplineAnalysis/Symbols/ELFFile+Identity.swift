@@ -10,7 +10,9 @@ extension ELFFile {
             if let id = buildID(offset: section.offset, size: section.size, alignment: 4) { return id }
         }
         for segment in segments where segment.type == Self.noteSegment {
-            if let id = buildID(offset: segment.offset, size: segment.fileSize, alignment: Int(clamping: segment.alignment)) {
+            if let id = buildID(
+                offset: segment.offset, size: segment.fileSize, alignment: Int(clamping: segment.alignment))
+            {
                 return id
             }
         }
@@ -19,7 +21,8 @@ extension ELFFile {
 
     // A note is (name size, description size, type), name, description, each padded to the alignment.
     private func buildID(offset: UInt64, size: UInt64, alignment: Int) -> [UInt8]? {
-        guard var at = Int(exactly: offset), let length = Int(exactly: size), store.contains(offset: at, count: length) else {
+        guard var at = Int(exactly: offset), let length = Int(exactly: size), store.contains(offset: at, count: length)
+        else {
             return nil
         }
         let end = at + length
@@ -83,7 +86,9 @@ struct DebugLinkChecksum {
         var at = 0
         let count = bytes.byteCount
         while count - at >= 8 {
-            let word = unsafe UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: at, as: UInt64.self)) ^ UInt64(crc)
+            let word =
+                unsafe UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: at, as: UInt64.self))
+                ^ UInt64(crc)
             crc = 0
             for k in 0..<8 { crc ^= table[(7 - k) * 256 + Int((word >> (8 * UInt64(k))) & 0xff)] }
             at += 8

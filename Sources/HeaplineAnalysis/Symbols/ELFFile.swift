@@ -81,7 +81,8 @@ struct ELFFile {
 
     /// The content of a section that is in the file; nil for `.bss`-like sections and for damaged ones.
     func content(of section: Section) -> [UInt8]? {
-        guard section.hasContent, let offset = Int(exactly: section.offset), let size = Int(exactly: section.size) else {
+        guard section.hasContent, let offset = Int(exactly: section.offset), let size = Int(exactly: section.size)
+        else {
             return nil
         }
         return store.bytes(at: offset, count: size)
@@ -161,7 +162,8 @@ extension ELFFile {
         return (0..<count).map { index in
             let at = base + index * entrySize
             let nameOffset = Int(store.integer(at: at, as: UInt32.self)!)
-            let name = nameOffset < names.count ? store.string(at: names.lowerBound + nameOffset, end: names.upperBound) : nil
+            let name =
+                nameOffset < names.count ? store.string(at: names.lowerBound + nameOffset, end: names.upperBound) : nil
             return Section(
                 name: name ?? "", type: store.integer(at: at + 4, as: UInt32.self)!, flags: value(index, 8),
                 address: value(index, 16), offset: value(index, 24), size: value(index, 32),

@@ -15,7 +15,8 @@
 public struct EmbeddedSymbolsError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What is wrong.
     public enum Code: Sendable, Hashable {
-        case notASymbolTable, unknownVersion, truncated, numberTooLarge, indexOutOfRange, notUTF8, unordered, trailingBytes
+        case notASymbolTable, unknownVersion, truncated, numberTooLarge, indexOutOfRange, notUTF8, unordered,
+            trailingBytes
     }
     public var code: Code
     /// The offset in the bytes given.
@@ -209,7 +210,8 @@ extension EmbeddedSymbols {
             let line = try index(below: Int.max)
             let flags = try number()
             return SymbolFrame(
-                function: function, file: file == 0 ? nil : strings[file - 1], line: line == 0 ? nil : line - 1, module: "",
+                function: function, file: file == 0 ? nil : strings[file - 1], line: line == 0 ? nil : line - 1,
+                module: "",
                 inlined: flags & 1 == 1)
         }
     }

@@ -20,38 +20,50 @@ struct LineSymbolizer {
     var memoryLimit: UInt64
     var silenceLimitSeconds: Int
 
-    // A run that dies after some answers (its memory limit, a damaged unit) is continued after the address it died on.
-    private static let mostRuns = 8
+    // A run that reaches its memory limit is gone on with by another, which starts empty; one that can answer nothing more
+    // for a damaged unit is gone on with behind it.
+    private static let mostRuns = 16
 
     /// The frames of each address, innermost first; empty where nothing is known.
     ///
     /// - Parameter addresses: sorted virtual addresses.
-    /// - Returns: as many lists as addresses, and why some of them may be missing.
+    /// - Returns: as many lists as addresses, and why some of them are missing.
     func frames(in path: String, addresses: [UInt64]) -> (frames: [[LineFrame]], failure: ChildProcess.Failure?) {
         var answers: [[LineFrame]] = []
         answers.reserveCapacity(addresses.count)
         var failure: ChildProcess.Failure?
+        var lastEnd: ChildProcess.Failure?
         for _ in 0..<Self.mostRuns where answers.count < addresses.count {
-            let before = answers.count
-            let process = ChildProcess(
-                path: tool,
-                arguments: ["--obj=\(path)", "--no-demangle", "--functions=linkage", "--inlines", "--output-style=LLVM"],
-                environment: environment, memoryLimit: memoryLimit, silenceLimitSeconds: silenceLimitSeconds)
-            var parser = Parser(expected: addresses.count - before)
-            let ended = process.run(input: Self.queries(addresses[before...])) { parser.consume($0) }
+            var parser = Parser(expected: addresses.count - answers.count)
+            let input = Self.queries(addresses[answers.count...])
+            let end = process(path).run(input: input) { parser.consume($0) }
             answers += parser.answers
-            if answers.count == addresses.count { return (answers, failure) }
-            failure = ended ?? .exited(status: 0, message: "it ended before all answers")
-            switch ended {
-            case .signalled where parser.answers.count > 0: answers.append([])
-            case .exited where parser.answers.count > 0: answers.append([])
-            default:
-                // Nothing came of it, or it hung: no reason to think another run would do better.
-                answers += Array(repeating: [], count: addresses.count - answers.count)
+            lastEnd = end ?? .exited(status: 0, message: "it ended before all answers")
+            switch end {
+            case .signalled, .exited:
+                if !parser.answers.isEmpty { continue }
+            default: break
             }
+            if answers.count == addresses.count { break }
+            failure = lastEnd
+            // It died on the first address it was asked for; anything else will not get better by asking again.
+            guard case .signalled = end else { break }
+            answers.append([])
         }
-        answers += Array(repeating: [], count: addresses.count - answers.count)
+        if answers.count < addresses.count {
+            failure = failure ?? lastEnd
+            answers += Array(repeating: [], count: addresses.count - answers.count)
+        }
         return (answers, failure)
+    }
+
+    private func process(_ path: String) -> ChildProcess {
+        ChildProcess(
+            path: tool,
+            arguments: [
+                "--obj=\(path)", "--no-demangle", "--functions=linkage", "--inlines", "--output-style=LLVM",
+            ],
+            environment: environment, memoryLimit: memoryLimit, silenceLimitSeconds: silenceLimitSeconds)
     }
 
     private static func queries(_ addresses: ArraySlice<UInt64>) -> [UInt8] {

@@ -138,7 +138,8 @@ public enum ShortName {
     }
 
     static func isIdentifier(_ byte: UInt8) -> Bool {
-        (byte >= 48 && byte <= 57) || (byte >= 65 && byte <= 90) || (byte >= 97 && byte <= 122) || byte == 95 || byte > 127
+        (byte >= 48 && byte <= 57) || (byte >= 65 && byte <= 90) || (byte >= 97 && byte <= 122) || byte == 95
+            || byte > 127
     }
 
     /// The index after the bracket that closes the one at `start`; `start + 1` when there is no bracket at `start`, the

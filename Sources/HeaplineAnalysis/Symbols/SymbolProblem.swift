@@ -61,7 +61,8 @@ public enum SymbolProblem: Sendable, Hashable {
             "read the trace where it was recorded, give the place of its files as sysroot, or record with --embed-symbols"
         case .unreadable: "check the file and its permissions"
         case .changed: "put the recorded build back, install its debug symbols, or record with --embed-symbols"
-        case .noDebugInfo(_, let package?), .stripped(_, let package?): "install \(package)"
+        case .noDebugInfo(_, let package?), .stripped(_, let package?):
+            "install its debug symbols, on Debian and Ubuntu usually the package \(package), or allow debuginfod"
         case .noDebugInfo: "compile with -g (-g1 is enough), or allow debuginfod"
         case .stripped: "do not strip it, keep its .debug file beside it, or allow debuginfod"
         case .debugFileMismatch: "install the debug symbols of the installed version"
@@ -71,7 +72,8 @@ public enum SymbolProblem: Sendable, Hashable {
         case .symbolizerFailed: "try another llvm-symbolizer with HEAPLINE_SYMBOLIZER"
         case .foreignVDSO: "record with --embed-symbols"
         case .notAFile: "nothing: such code has no symbols"
-        case .noPerfMap: "make the runtime write a perf map (python -X perf, node --perf-basic-prof, java with perf-map-agent)"
+        case .noPerfMap:
+            "make the runtime write a perf map (python -X perf, node --perf-basic-prof, java with perf-map-agent)"
         case .debuginfod: "set DEBUGINFOD_URLS to a server that knows this system"
         }
     }

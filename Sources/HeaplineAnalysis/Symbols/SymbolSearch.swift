@@ -57,7 +57,8 @@ struct SymbolSearch {
         var found: [(slot: Int, Candidate)] = []
         _ = file.store.withBytes(at: offset, count: size - size % entrySize) { bytes in
             for at in stride(from: 0, to: bytes.byteCount, by: entrySize) {
-                let start = unsafe UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: at + 8, as: UInt64.self))
+                let start = unsafe UInt64(
+                    littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: at + 8, as: UInt64.self))
                 guard start <= last, start > 0 else { continue }
                 let head = unsafe UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: at, as: UInt64.self))
                 let info = UInt8(truncatingIfNeeded: head >> 32)
@@ -65,7 +66,8 @@ struct SymbolSearch {
                 let type = info & 15
                 // Functions, indirect functions, and untyped symbols (assembly), of this file only.
                 guard type == 2 || type == 10 || type == 0, sectionIndex != 0 else { continue }
-                let length = unsafe UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: at + 16, as: UInt64.self))
+                let length = unsafe UInt64(
+                    littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: at + 16, as: UInt64.self))
                 var end = start &+ length
                 let section = sectionIndex < sections.count ? sections[sectionIndex] : nil
                 if let section {
@@ -79,9 +81,12 @@ struct SymbolSearch {
                 let binding = info >> 4
                 let rank: UInt8 = (length > 0 ? 8 : 0) | (type == 0 ? 0 : 4) | (binding == 1 ? 2 : binding == 2 ? 1 : 0)
                 found.append(
-                    (slot, Candidate(
-                        start: start, end: end, rank: rank, table: number,
-                        nameOffset: UInt32(truncatingIfNeeded: head))))
+                    (
+                        slot,
+                        Candidate(
+                            start: start, end: end, rank: rank, table: number,
+                            nameOffset: UInt32(truncatingIfNeeded: head))
+                    ))
                 if found.count == 65536 {
                     for (slot, candidate) in found { consider(candidate, at: slot) }
                     found.removeAll(keepingCapacity: true)

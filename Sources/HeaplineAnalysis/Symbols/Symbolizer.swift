@@ -92,7 +92,8 @@ public final class Symbolizer {
         }
     }
 
-    private func resolveFile(_ module: ModuleImage, _ state: ModuleState, _ places: [UInt64], _ symbols: ModuleSymbols) {
+    private func resolveFile(_ module: ModuleImage, _ state: ModuleState, _ places: [UInt64], _ symbols: ModuleSymbols)
+    {
         var search = SymbolSearch(addresses: places)
         for file in [symbols.debug, symbols.image] {
             file?.scanSymbols(into: &search, .full)

@@ -26,7 +26,7 @@ public struct SymbolizerOptions: Sendable {
     /// The environment variables to consult, and to hand to programs that are run.
     public var environment: [String: String] = SymbolizerOptions.processEnvironment
     /// The most address space llvm-symbolizer may use beyond twice the size of the file it reads.
-    public var memoryLimit: UInt64 = 4 << 30
+    public var memoryLimit: UInt64 = 2 << 30
     /// How long llvm-symbolizer may be silent before names from symbol tables must do.
     public var silenceLimitSeconds = 60
 

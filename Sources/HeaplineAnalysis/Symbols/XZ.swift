@@ -8,10 +8,12 @@ enum XZ {
     enum Failure: Error, Equatable { case libraryMissing, damaged, tooLarge }
 
     // lzma_stream_buffer_decode(memlimit, flags, allocator, in, in_pos, in_size, out, out_pos, out_size)
-    private typealias Decode = @convention(c) (
-        UnsafeMutablePointer<UInt64>, UInt32, UnsafeRawPointer?, UnsafePointer<UInt8>, UnsafeMutablePointer<Int>, Int,
-        UnsafeMutablePointer<UInt8>, UnsafeMutablePointer<Int>, Int
-    ) -> Int32
+    private typealias Decode =
+        @convention(c) (
+            UnsafeMutablePointer<UInt64>, UInt32, UnsafeRawPointer?, UnsafePointer<UInt8>, UnsafeMutablePointer<Int>,
+            Int,
+            UnsafeMutablePointer<UInt8>, UnsafeMutablePointer<Int>, Int
+        ) -> Int32
 
     /// - Parameter limit: the most bytes to produce; a small damaged or hostile file can expand without end.
     static func decompress(_ input: [UInt8], limit: Int = 512 << 20) throws(Failure) -> [UInt8] {

@@ -59,7 +59,9 @@ final class CompiledFixture {
         defer { close(descriptor) }
         var written = 0
         while written < bytes.count {
-            let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress! + written, $0.count - written) }
+            let count = unsafe bytes.withUnsafeBytes {
+                unsafe Glibc.write(descriptor, $0.baseAddress! + written, $0.count - written)
+            }
             guard count > 0 else { throw Failure(message: "cannot write \(name)") }
             written += count
         }
@@ -109,15 +111,16 @@ final class CompiledFixture {
 
 extension CompiledFixture {
     /// A C program with a plain call, a call in a static function, and one two inlined functions deep.
-    static let program = functions + """
-        int main(void) {
-            hidden();
-            outer();
-            HERE;
-            return 0;
-        }
+    static let program =
+        functions + """
+            int main(void) {
+                hidden();
+                outer();
+                HERE;
+                return 0;
+            }
 
-        """
+            """
 
     static let functions = """
         #include <stdio.h>

@@ -15,11 +15,20 @@ struct DemanglerTests {
         arguments: [
             ("_RNvCs6GmmlP4bgsG_1r4main", "r::main"),
             ("_RNCNvCs6GmmlP4bgsG_1r4main0B3_", "r::main::{closure#0}"),
-            ("_RNCNCINvCs6GmmlP4bgsG_1r3genNCNvB6_4main0E00B6_", "r::gen::<r::main::{closure#0}>::{closure#0}::{closure#0}"),
-            ("_RNvMs_NtCslNYArtu3iFV_5alloc3vecINtB4_3VecmE7reserveCs6GmmlP4bgsG_1r", "<alloc::vec::Vec<u32>>::reserve"),
+            (
+                "_RNCNCINvCs6GmmlP4bgsG_1r3genNCNvB6_4main0E00B6_",
+                "r::gen::<r::main::{closure#0}>::{closure#0}::{closure#0}"
+            ),
+            (
+                "_RNvMs_NtCslNYArtu3iFV_5alloc3vecINtB4_3VecmE7reserveCs6GmmlP4bgsG_1r",
+                "<alloc::vec::Vec<u32>>::reserve"
+            ),
             ("_RNvMs2_Cs6GmmlP4bgsG_1rINtB5_1CKxn5_Kb1_Kc78_E2ccB5_", "<r::C<-5, true, 'x'>>::cc"),
             ("_RNvMs2_Cs6GmmlP4bgsG_1rINtB5_1CKx7_Kb0_Kca_E2ccB5_", "<r::C<7, false, '\\n'>>::cc"),
-            ("_RNvMNtNtCsgEmfK2I1SDS_4core3ptr9const_ptrPu13is_aligned_toCs6GmmlP4bgsG_1r", "<*const ()>::is_aligned_to"),
+            (
+                "_RNvMNtNtCsgEmfK2I1SDS_4core3ptr9const_ptrPu13is_aligned_toCs6GmmlP4bgsG_1r",
+                "<*const ()>::is_aligned_to"
+            ),
             (
                 "_RINvNtNtCsjrHSEGnQ3l9_3std3sys9backtrace28___rust_begin_short_backtraceFEuuECs6GmmlP4bgsG_1r",
                 "std::sys::backtrace::__rust_begin_short_backtrace::<fn(), ()>"
@@ -109,7 +118,10 @@ struct DemanglerTests {
         arguments: [
             ("_ZNSt6vectorIiSaIiEE9push_backERKi", "std::vector<int, std::allocator<int> >::push_back(int const&)"),
             ("_Znwm", "operator new(unsigned long)"),
-            ("_ZnwmSt11align_val_tRKSt9nothrow_t@@CXXABI_1.3.11", "operator new(unsigned long, std::align_val_t, std::nothrow_t const&)"),
+            (
+                "_ZnwmSt11align_val_tRKSt9nothrow_t@@CXXABI_1.3.11",
+                "operator new(unsigned long, std::align_val_t, std::nothrow_t const&)"
+            ),
             ("_ZN3Foo3barEi.constprop.0", "Foo::bar(int) [clone .constprop.0]"),
             ("_ZN3Foo3barEi.llvm.5678", "Foo::bar(int)"),
             ("_ZZ4mainENKUliE_clEi", "main::{lambda(int)#1}::operator()(int) const"),
@@ -129,7 +141,9 @@ struct DemanglerTests {
         #expect(Demangler.demangle(mangled) == source)
     }
 
-    @Test("What is not mangled stays", arguments: ["malloc", "main", "_start", "_Z", "_R", "_ZN", "$", "", "__libc_start_main", "_RNvC"])
+    @Test(
+        "What is not mangled stays",
+        arguments: ["malloc", "main", "_start", "_Z", "_R", "_ZN", "$", "", "__libc_start_main", "_RNvC"])
     func plain(name: String) {
         #expect(Demangler.demangle(name) == name)
     }

@@ -98,7 +98,8 @@ struct ELFBuilder {
             body += section.bytes
             headers += Self.number(nameOffset) + Self.number(section.type) + Self.number(section.flags)
             headers += Self.number(section.address) + Self.number(offset) + Self.number(section.size)
-            headers += Self.number(section.link) + Self.number(UInt32(0)) + Self.number(UInt64(1)) + Self.number(UInt64(0))
+            headers +=
+                Self.number(section.link) + Self.number(UInt32(0)) + Self.number(UInt64(1)) + Self.number(UInt64(0))
         }
         while body.count % 8 != 0 { body.append(0) }
         var file: [UInt8] = [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0] + [UInt8](repeating: 0, count: 8)

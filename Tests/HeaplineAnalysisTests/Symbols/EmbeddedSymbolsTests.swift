@@ -12,7 +12,8 @@ struct EmbeddedSymbolsTests {
         var table = EmbeddedSymbols()
         for number in 0..<Int.random(in: 0...4, using: &random) {
             let module = ModuleImage(
-                path: "/lib/m\(number).so", buildID: (0..<(number % 2 * 20)).map { _ in .random(in: 0...255, using: &random) })
+                path: "/lib/m\(number).so",
+                buildID: (0..<(number % 2 * 20)).map { _ in .random(in: 0...255, using: &random) })
             let addresses = (0..<Int.random(in: 1...40, using: &random)).map { _ in
                 UInt64.random(in: 0...(UInt64.max >> UInt64.random(in: 0...60, using: &random)), using: &random)
             }
@@ -44,8 +45,11 @@ struct EmbeddedSymbolsTests {
     func example() throws {
         var table = EmbeddedSymbols()
         let module = ModuleImage(path: "/a", buildID: [7])
-        table.add(module: module, addresses: [0x101], frames: [[SymbolFrame(function: "f", file: "c", line: 3, module: "/a")]])
-        let expected: [UInt8] = Array("HLSY".utf8) + [1]
+        table.add(
+            module: module, addresses: [0x101], frames: [[SymbolFrame(function: "f", file: "c", line: 3, module: "/a")]]
+        )
+        let expected: [UInt8] =
+            Array("HLSY".utf8) + [1]
             + [3, 2] + Array("/a".utf8) + [1] + Array("f".utf8) + [1] + Array("c".utf8)  // strings
             + [1, 1, 3, 4, 0]  // one frame: string 1, file 2, line 3
             + [1, 1, 7, 0, 1, 0x80, 2, 1, 0]  // module: build-id 07, path 0, one address 0x100, frame 0

@@ -12,7 +12,8 @@ struct LineSymbolizerTests {
     @Test("Output in pieces of any size gives the same frames", arguments: 1...20)
     func parsing(seed: UInt64) {
         var random = SeededRandom(seed)
-        let output = Array("""
+        let output = Array(
+            """
             inner
             /src/a:b.c:12:3
             outer
@@ -59,7 +60,9 @@ struct LineSymbolizerTests {
     func failures() {
         let input = [UInt8](repeating: 65, count: 1_000_000)
         #expect(Self.process("exit 0").run(input: input) { _ in } == nil)
-        #expect(Self.process("echo bad file >&2; exit 3").run(input: input) { _ in } == .exited(status: 3, message: "bad file"))
+        #expect(
+            Self.process("echo bad file >&2; exit 3").run(input: input) { _ in }
+                == .exited(status: 3, message: "bad file"))
         #expect(Self.process("kill -9 $$").run(input: input) { _ in } == .signalled(9))
         #expect(Self.process("exec tail -f /dev/null", silence: 1).run(input: []) { _ in } == .silent(seconds: 1))
         var missing = Self.process("")
@@ -81,13 +84,16 @@ struct LineSymbolizerTests {
         try fixture.write("tool", "#!/bin/sh\n\(script)\n")
         #expect(unsafe chmod(fixture.path("tool"), 0o755) == 0)
         return LineSymbolizer(
-            tool: fixture.path("tool"), environment: SymbolizerOptions().childEnvironment, memoryLimit: 0, silenceLimitSeconds: 20)
+            tool: fixture.path("tool"), environment: SymbolizerOptions().childEnvironment, memoryLimit: 0,
+            silenceLimitSeconds: 20)
     }
 
     @Test("One that dies on some address is continued behind it")
     func continued() throws {
         let fixture = try CompiledFixture()
-        let tool = try Self.tool(fixture, """
+        let tool = try Self.tool(
+            fixture,
+            """
             while read address; do
                 test "$address" = 0x3 && kill -9 $$
                 printf 'f%s\\n/a.c:1:1\\n\\n' "$address"
@@ -96,6 +102,24 @@ struct LineSymbolizerTests {
         let (frames, failure) = tool.frames(in: "/x", addresses: [1, 2, 3, 4, 5])
         #expect(frames.map { $0.first?.function } == ["f0x1", "f0x2", nil, "f0x4", "f0x5"])
         #expect(failure == .signalled(9))
+    }
+
+    @Test("One that dies for want of memory is started again where it stopped")
+    func restarted() throws {
+        let fixture = try CompiledFixture()
+        let tool = try Self.tool(
+            fixture,
+            """
+            for count in 1 2; do
+                read address || exit 0
+                printf 'f%s\\n/a.c:1:1\\n\\n' "$address"
+            done
+            read more && kill -9 $$
+            exit 0
+            """)
+        let (frames, failure) = tool.frames(in: "/x", addresses: [1, 2, 3, 4, 5])
+        #expect(frames.map { $0.first?.function } == ["f0x1", "f0x2", "f0x3", "f0x4", "f0x5"])
+        #expect(failure == nil)
     }
 
     @Test("One that answers nothing is not asked again")
@@ -113,7 +137,8 @@ struct LineSymbolizerTests {
         .enabled(if: SymbolizerTests.canReadLines, "needs clang and llvm-symbolizer"))
     func oneRun() throws {
         let fixture = try CompiledFixture()
-        let path = try fixture.compile(CompiledFixture.program, "calls.c", ["-O1", "-g", "-Wl,--build-id"], output: "calls")
+        let path = try fixture.compile(
+            CompiledFixture.program, "calls.c", ["-O1", "-g", "-Wl,--build-id"], output: "calls")
         let calls = try fixture.calls(of: path)
         _ = try Self.tool(fixture, "echo x >> '\(fixture.path("runs"))'; exec '\(CompiledFixture.symbolizer!)' \"$@\"")
         var options = SymbolizerOptions()
@@ -128,7 +153,8 @@ struct LineSymbolizerTests {
     @Test("Without a working one there are names and a remedy", .enabled(if: SymbolizerTests.canCompile, "needs clang"))
     func fallback() throws {
         let fixture = try CompiledFixture()
-        let path = try fixture.compile(CompiledFixture.program, "calls.c", ["-O1", "-g", "-Wl,--build-id"], output: "calls")
+        let path = try fixture.compile(
+            CompiledFixture.program, "calls.c", ["-O1", "-g", "-Wl,--build-id"], output: "calls")
         let calls = try fixture.calls(of: path)
         let module = try SymbolizerTests.module(path)
         var options = SymbolizerOptions()

@@ -37,7 +37,10 @@ struct ShortNameTests {
         "Rust",
         arguments: [
             ("<alloc::vec::Vec<u8> as core::clone::Clone>::clone", "<alloc::vec::Vec<…> as core::clone::Clone>::clone"),
-            ("core::fmt::num::<impl core::fmt::Debug for u8>::fmt", "core::fmt::num::<impl core::fmt::Debug for u8>::fmt"),
+            (
+                "core::fmt::num::<impl core::fmt::Debug for u8>::fmt",
+                "core::fmt::num::<impl core::fmt::Debug for u8>::fmt"
+            ),
             ("stacker::grow::<(), <rustc::Err>::note::{closure#9}>", "stacker::grow::<…>"),
             ("<fn(u8) -> Vec<u8> as r::Tr>::go", "<fn(u8) -> Vec<…> as r::Tr>::go"),
             ("r::main::{closure#0}", "r::main::{closure#0}"),
@@ -55,13 +58,19 @@ struct ShortNameTests {
             ("generic specialization <Swift.Int> of Swift.Array.append(A) -> ()", "Swift.Array.append"),
             ("static Swift.Comparable.< infix(A, A) -> Swift.Bool", "static Swift.Comparable.<"),
             ("main.Tree.(Node in _0F3AFFFF).depth.getter : Swift.Int", "main.Tree.Node.depth.getter"),
-            ("(extension in Foundation):Swift.String.init(data: Foundation.Data) -> Swift.Optional<Swift.String>", "Swift.String.init"),
+            (
+                "(extension in Foundation):Swift.String.init(data: Foundation.Data) -> Swift.Optional<Swift.String>",
+                "Swift.String.init"
+            ),
             (
                 "protocol witness for static Swift.Equatable.== infix(A, A) -> Swift.Bool in conformance main.X : Swift.Equatable in main",
                 "protocol witness for static Swift.Equatable.=="
             ),
             ("(3) await resume partial function for main.f() async -> ()", "main.f"),
-            ("partial apply forwarder for closure #1 () -> () in main.f() -> ()", "partial apply forwarder for closure #1 in main.f"),
+            (
+                "partial apply forwarder for closure #1 () -> () in main.f() -> ()",
+                "partial apply forwarder for closure #1 in main.f"
+            ),
         ])
     func swift(name: String, short: String) { #expect(ShortName.of(name) == short) }
 }

@@ -46,14 +46,16 @@ struct SymbolizerTests {
         var calls = try fixture.calls(of: path)
         if flags.contains("-no-pie") {
             // The program prints distances from its start, which is not at 0 here.
-            let start = try #require(ELFFile(ByteStore(mapping: path)).segments.filter { $0.type == 1 }.map(\.address).min())
+            let start = try #require(
+                ELFFile(ByteStore(mapping: path)).segments.filter { $0.type == 1 }.map(\.address).min())
             for index in calls.indices { calls[index].address += start }
             module.loadBias = 0
         }
         Self.expectAll(Symbolizer(), module, calls)
     }
 
-    @Test("Without debug information functions are named from the symbol table", .enabled(if: canCompile, "needs clang"))
+    @Test(
+        "Without debug information functions are named from the symbol table", .enabled(if: canCompile, "needs clang"))
     func symbolTable() throws {
         let fixture = try CompiledFixture()
         let path = try fixture.compile(CompiledFixture.program, "calls.c", ["-O1", "-Wl,--build-id"], output: "calls")
@@ -93,7 +95,8 @@ struct SymbolizerTests {
     func debugLink() throws {
         let fixture = try CompiledFixture()
         let objcopy = CompiledFixture.objcopy!
-        let path = try fixture.compile(CompiledFixture.program, "calls.c", ["-O1", "-g", "-Wl,--build-id=none"], output: "calls")
+        let path = try fixture.compile(
+            CompiledFixture.program, "calls.c", ["-O1", "-g", "-Wl,--build-id=none"], output: "calls")
         let calls = try fixture.calls(of: path)
         let debug = fixture.path("calls.debug")
         try fixture.run(objcopy, ["--only-keep-debug", path, debug])
@@ -129,7 +132,8 @@ struct SymbolizerTests {
         .enabled(if: canCopy, "needs clang, llvm-symbolizer and objcopy"))
     func buildID() throws {
         let fixture = try CompiledFixture()
-        let path = try fixture.compile(CompiledFixture.program, "calls.c", ["-O1", "-g", "-Wl,--build-id"], output: "calls")
+        let path = try fixture.compile(
+            CompiledFixture.program, "calls.c", ["-O1", "-g", "-Wl,--build-id"], output: "calls")
         let calls = try fixture.calls(of: path)
         let module = try Self.module(path)
         let hex = SymbolProblem.hex(module.buildID)
@@ -145,7 +149,8 @@ struct SymbolizerTests {
         Self.expectAll(Symbolizer(options: options), module, calls)
 
         // Another build's file under the right name is not used.
-        let other = try fixture.compile(CompiledFixture.program, "calls.c", ["-O0", "-g", "-Wl,--build-id"], output: "other")
+        let other = try fixture.compile(
+            CompiledFixture.program, "calls.c", ["-O0", "-g", "-Wl,--build-id"], output: "other")
         try fixture.run("/bin/mv", [other, debug])
         let symbolizer = Symbolizer(options: options)
         #expect(!symbolizer.symbolize(module: module, addresses: [calls[0].address])[0][0].isNamed)
@@ -154,10 +159,13 @@ struct SymbolizerTests {
                 == [.fileMissing(path: path), .debugFileMismatch(path: path, debugFile: debug)])
     }
 
-    @Test("A program changed since the recording is told and its symbols are not used", .enabled(if: canCompile, "needs clang"))
+    @Test(
+        "A program changed since the recording is told and its symbols are not used",
+        .enabled(if: canCompile, "needs clang"))
     func changed() throws {
         let fixture = try CompiledFixture()
-        let path = try fixture.compile(CompiledFixture.program, "calls.c", ["-O1", "-g", "-Wl,--build-id"], output: "calls")
+        let path = try fixture.compile(
+            CompiledFixture.program, "calls.c", ["-O1", "-g", "-Wl,--build-id"], output: "calls")
         let calls = try fixture.calls(of: path)
         let module = try Self.module(path)
         var unidentified = module
@@ -182,18 +190,21 @@ struct SymbolizerTests {
         #expect(symbolizer.problems.isEmpty)
     }
 
-    @Test("C++ names are demangled and lines come with them", .enabled(if: canReadLines && DemanglerTests.hasCxx, "needs clang, llvm-symbolizer and a C++ runtime"))
+    @Test(
+        "C++ names are demangled and lines come with them",
+        .enabled(if: canReadLines && DemanglerTests.hasCxx, "needs clang, llvm-symbolizer and a C++ runtime"))
     func cxx() throws {
         let fixture = try CompiledFixture()
-        let source = CompiledFixture.functions + """
-            namespace space {
-            template <typename T> struct Box {
-                __attribute__((noinline)) void fill(T value) { HERE; __asm__ volatile("" ::: "memory"); }
-            };
-            }
-            int main() { space::Box<int>().fill(1); }
+        let source =
+            CompiledFixture.functions + """
+                namespace space {
+                template <typename T> struct Box {
+                    __attribute__((noinline)) void fill(T value) { HERE; __asm__ volatile("" ::: "memory"); }
+                };
+                }
+                int main() { space::Box<int>().fill(1); }
 
-            """
+                """
         let path = try fixture.compile(source, "calls.cpp", ["-O1", "-g", "-Wl,--build-id"], output: "calls")
         let call = try #require(try fixture.calls(of: path).first)
         let frames = Symbolizer().symbolize(module: try Self.module(path), addresses: [call.address])[0]
@@ -202,16 +213,22 @@ struct SymbolizerTests {
         #expect(frames.first?.line == call.line)
     }
 
-    @Test("Swift names are demangled", .enabled(if: CompiledFixture.swiftc != nil && canReadLines, "needs swiftc and llvm-symbolizer"))
+    @Test(
+        "Swift names are demangled",
+        .enabled(if: CompiledFixture.swiftc != nil && canReadLines, "needs swiftc and llvm-symbolizer"))
     func swift() throws {
         let fixture = try CompiledFixture()
-        try fixture.write("calls.swift", """
+        try fixture.write(
+            "calls.swift",
+            """
             struct Tree { @inline(never) func grow(by amount: Int) -> [Int] { Array(repeating: amount, count: amount) } }
             print(Tree().grow(by: CommandLine.arguments.count).count)
 
             """)
         let path = fixture.path("calls")
-        try fixture.run(CompiledFixture.swiftc!, ["-g", "-Onone", "-module-name", "forest", fixture.path("calls.swift"), "-o", path])
+        try fixture.run(
+            CompiledFixture.swiftc!,
+            ["-g", "-Onone", "-module-name", "forest", fixture.path("calls.swift"), "-o", path])
         let file = try ELFFile(ByteStore(mapping: path))
         let table = try #require(file.sections.first { $0.type == 2 })
         let addresses = Self.symbolAddresses(file, table) { Demangler.demangle($0).hasPrefix("forest.Tree.grow(by:") }
@@ -228,7 +245,9 @@ struct SymbolizerTests {
         arguments: ["legacy", "v0"])
     func rust(mangling: String) throws {
         let fixture = try CompiledFixture()
-        try fixture.write("calls.rs", """
+        try fixture.write(
+            "calls.rs",
+            """
             trait Grow { fn grow(&self) -> Vec<u8>; }
             struct Tree<T>(T);
             impl<T: Clone> Grow for Tree<T> { #[inline(never)] fn grow(&self) -> Vec<u8> { vec![1; 10] } }
@@ -239,11 +258,14 @@ struct SymbolizerTests {
         // The older mangling has become an unstable option, which this variable allows.
         try fixture.run(
             CompiledFixture.rustc!,
-            ["-Zunstable-options", "-Csymbol-mangling-version=\(mangling)", "-g", "--crate-name", "forest",
-                fixture.path("calls.rs"), "-o", path], environment: ["RUSTC_BOOTSTRAP": "1"])
+            [
+                "-Zunstable-options", "-Csymbol-mangling-version=\(mangling)", "-g", "--crate-name", "forest",
+                fixture.path("calls.rs"), "-o", path,
+            ], environment: ["RUSTC_BOOTSTRAP": "1"])
         let file = try ELFFile(ByteStore(mapping: path))
         let table = try #require(file.sections.first { $0.type == 2 })
-        let name = mangling == "v0" ? "<forest::Tree<u8> as forest::Grow>::grow" : "<forest::Tree<T> as forest::Grow>::grow"
+        let name =
+            mangling == "v0" ? "<forest::Tree<u8> as forest::Grow>::grow" : "<forest::Tree<T> as forest::Grow>::grow"
         let address = try #require(Self.symbolAddresses(file, table) { Demangler.demangle($0) == name }.first)
         let frames = Symbolizer().symbolize(module: try Self.module(path), addresses: [address], kind: .instruction)[0]
         #expect(frames.last?.function == name)
@@ -254,7 +276,9 @@ struct SymbolizerTests {
         let strings = file.sections[Int(table.link)]
         return stride(from: Int(table.offset), to: Int(table.offset + table.size), by: 24).compactMap { at in
             let name = Int(file.store.integer(at: at, as: UInt32.self)!) + Int(strings.offset)
-            guard let text = file.store.string(at: name, end: Int(strings.offset + strings.size)), matches(text) else { return nil }
+            guard let text = file.store.string(at: name, end: Int(strings.offset + strings.size)), matches(text) else {
+                return nil
+            }
             return file.store.integer(at: at + 8, as: UInt64.self)
         }
     }
@@ -268,7 +292,9 @@ struct SymbolizerTests {
         let path = SymbolizerTool.resolved("/proc/self/exe")
         let module = try Self.module(path)
         let text = try #require(ELFFile(ByteStore(mapping: path)).section(named: ".text"))
-        let addresses = (0..<400).map { _ in UInt64.random(in: text.address..<(text.address + text.size), using: &random) }
+        let addresses = (0..<400).map { _ in
+            UInt64.random(in: text.address..<(text.address + text.size), using: &random)
+        }
         let expected = Symbolizer(options: options).symbolize(module: module, addresses: addresses)
         #expect(expected.allSatisfy { $0.count == 1 })
         let reordered = Symbolizer(options: options)
@@ -301,10 +327,14 @@ struct SymbolizerTests {
         }
         #expect(reason.contains("offset 40"))
         #expect(symbolizer.symbolizedModules == [missing, anonymous, damaged, foreign])
-        for problem in symbolizer.problems.values.joined() { #expect(!problem.summary.isEmpty && !problem.remedy.isEmpty) }
+        for problem in symbolizer.problems.values.joined() {
+            #expect(!problem.summary.isEmpty && !problem.remedy.isEmpty)
+        }
     }
 
-    @Test("The running kernel's vDSO has names", .enabled(if: KernelVDSO.mappedRange() != nil, "this kernel maps no vDSO"))
+    @Test(
+        "The running kernel's vDSO has names", .enabled(if: KernelVDSO.mappedRange() != nil, "this kernel maps no vDSO")
+    )
     func vdso() throws {
         let file = try ELFFile(ByteStore(KernelVDSO.copy(#require(KernelVDSO.mappedRange()))))
         let table = try #require(file.sections.first { $0.type == 11 })
@@ -319,7 +349,9 @@ struct SymbolizerTests {
     func perfMap() throws {
         let fixture = try CompiledFixture()
         try fixture.run("/bin/mkdir", ["-p", fixture.path("tmp")])
-        try fixture.write("tmp/perf-77.map", """
+        try fixture.write(
+            "tmp/perf-77.map",
+            """
             7f0000001000 100 py::old:/a.py
             7f0000002000 80 LazyCompile:*f /x y.js:1
             nonsense
@@ -332,7 +364,8 @@ struct SymbolizerTests {
         let symbolizer = Symbolizer(options: options)
         let base: UInt64 = 0x7f00_0000_0000
         let stacks = symbolizer.symbolize(
-            module: module, addresses: [0x1000, 0x1050, 0x105f, 0x1060, 0x10ff, 0x1100, 0x2001].map { base + $0 }, kind: .instruction)
+            module: module, addresses: [0x1000, 0x1050, 0x105f, 0x1060, 0x10ff, 0x1100, 0x2001].map { base + $0 },
+            kind: .instruction)
         #expect(
             Self.functions(stacks).map { $0[0] } == [
                 "py::old:/a.py", "py::new:/b.py", "py::new:/b.py", "py::old:/a.py", "py::old:/a.py", "0x7f0000001100",
@@ -345,11 +378,15 @@ struct SymbolizerTests {
     }
 
     @Test(
-        "debuginfod is asked only when allowed", .enabled(if: canCopy && CompiledFixture.tools.inPath("curl") != nil
-            && CompiledFixture.tools.inPath("debuginfod-find") == nil, "needs clang, llvm-symbolizer, objcopy, curl, and no debuginfod-find"))
+        "debuginfod is asked only when allowed",
+        .enabled(
+            if: canCopy && CompiledFixture.tools.inPath("curl") != nil
+                && CompiledFixture.tools.inPath("debuginfod-find") == nil,
+            "needs clang, llvm-symbolizer, objcopy, curl, and no debuginfod-find"))
     func debuginfod() throws {
         let fixture = try CompiledFixture()
-        let path = try fixture.compile(CompiledFixture.program, "calls.c", ["-O1", "-g", "-Wl,--build-id"], output: "calls")
+        let path = try fixture.compile(
+            CompiledFixture.program, "calls.c", ["-O1", "-g", "-Wl,--build-id"], output: "calls")
         let calls = try fixture.calls(of: path)
         let module = try Self.module(path)
         let hex = SymbolProblem.hex(module.buildID)
@@ -381,7 +418,8 @@ struct SymbolizerTests {
 
     @Test(
         "Compressed symbols in .gnu_debugdata give the names of stripped functions",
-        .enabled(if: canCopy && CompiledFixture.tools.inPath("xz") != nil, "needs clang, llvm-symbolizer, objcopy and xz"))
+        .enabled(
+            if: canCopy && CompiledFixture.tools.inPath("xz") != nil, "needs clang, llvm-symbolizer, objcopy and xz"))
     func compressedSymbols() throws {
         let fixture = try CompiledFixture()
         let objcopy = CompiledFixture.objcopy!
@@ -396,7 +434,9 @@ struct SymbolizerTests {
         let symbolizer = Symbolizer()
         let stacks = symbolizer.symbolize(module: module, addresses: calls.map(\.address))
         if (try? XZ.decompress(fixture.bytes("mini.xz"))) == nil {
-            #expect(symbolizer.problems[module]?.first == .compressedSymbols(path: path, reason: "liblzma.so.5 was not found"))
+            #expect(
+                symbolizer.problems[module]?.first
+                    == .compressedSymbols(path: path, reason: "liblzma.so.5 was not found"))
         } else {
             #expect(Self.functions(stacks) == [["hidden"], ["outer"], ["main"]])
             #expect(symbolizer.problems[module] == [.noDebugInfo(path: path, package: nil)])
