@@ -50,7 +50,6 @@ static struct {
     uint64_t mask;      // entries - 1
     uint32_t capacity;
     uint32_t grown;     // nodes that have storage
-    uint32_t first_id;  // ids below belong to an earlier epoch and are not given out any more
     int (*grow)(size_t bytes);
 } table;
 
@@ -83,17 +82,10 @@ int hl_intern_start(struct hl_node *nodes, uint64_t *nodes_made, uint32_t capaci
     table.mask = entries - 1;
     table.capacity = capacity;
     table.grown = 0;
-    table.first_id = HL_ROOT_COUNT;
     table.grow = grow;
     // Release: pairs with the acquire in hl_intern, which does nothing without an index.
     __atomic_store_n(&table.index, index, __ATOMIC_RELEASE);
     return 1;
-}
-
-void hl_intern_forget(void) {
-    // Relaxed: a capture under way may still use an id of the epoch that ends; none that starts later does.
-    __atomic_store_n(&table.first_id, (uint32_t)__atomic_load_n(table.made, __ATOMIC_RELAXED),
-                     __ATOMIC_RELAXED);
 }
 
 // Spreads all bits of `value` over all bits of the result, and back: no two values share one.
@@ -103,6 +95,10 @@ static inline uint64_t mix(uint64_t value) {
     value ^= value >> 32;
     value *= UINT64_C(0xd6e8feb86659fd93);
     return value ^ value >> 32;
+}
+
+static inline uint64_t hash_node(uint32_t parent, uint64_t pc, uint32_t flags) {
+    return mix((pc + flags) * UINT64_C(0x9e3779b97f4a7c15) ^ parent);
 }
 
 // A node's place for (parent, pc), or 0 when the table is full.
@@ -139,8 +135,7 @@ uint32_t hl_intern(uint32_t parent, uint64_t pc, uint32_t flags) {
     if (HL_UNWIND_UNLIKELY(index == NULL)) {
         return HL_ROOT_NONE;
     }
-    uint32_t first_id = __atomic_load_n(&table.first_id, __ATOMIC_RELAXED);
-    uint64_t hash = mix((pc + flags) * UINT64_C(0x9e3779b97f4a7c15) ^ parent);
+    uint64_t hash = hash_node(parent, pc, flags);
     uint64_t tag = hash & ~UINT64_C(0xffffffff);
     uint32_t made = 0;
     for (uint64_t probe = 0; probe < PROBE_LIMIT; probe++) {
@@ -161,12 +156,40 @@ uint32_t hl_intern(uint32_t parent, uint64_t pc, uint32_t flags) {
         uint32_t id = (uint32_t)entry;
         const struct hl_node *node = &table.nodes[id];
         if (HL_UNWIND_LIKELY((entry ^ tag) >> 32 == 0 && node->pc == pc &&
-                             node->parent == parent && id >= first_id &&
+                             node->parent == parent &&
                              (node->flags & ~HL_NODE_VALID) == flags)) {
             return id;
         }
     }
     return made != 0 ? made : HL_ROOT_TABLE_FULL;
+}
+
+// An entry whose tag was inverted matches no lookup, but keeps the probes behind it going.
+void hl_intern_forget(uintptr_t start, uintptr_t end) {
+    uint64_t *index = __atomic_load_n(&table.index, __ATOMIC_ACQUIRE);
+    if (index == NULL) {
+        return;
+    }
+    uint64_t made = __atomic_load_n(table.made, __ATOMIC_RELAXED);
+    for (uint64_t id = HL_ROOT_COUNT; id < made && id < table.capacity; id++) {
+        const struct hl_node *node = &table.nodes[id];
+        uint32_t flags = __atomic_load_n(&node->flags, __ATOMIC_ACQUIRE);
+        if (flags == 0 || node->pc < start || node->pc >= end) {
+            continue;
+        }
+        uint64_t hash = hash_node(node->parent, node->pc, flags & ~HL_NODE_VALID);
+        uint64_t wanted = (hash & ~UINT64_C(0xffffffff)) | id;
+        for (uint64_t probe = 0; probe < PROBE_LIMIT; probe++) {
+            uint64_t entry = wanted;
+            // Relaxed: whoever still finds the entry is using an id of code that was there when it began.
+            if (__atomic_compare_exchange_n(&index[(hash + probe) & table.mask], &entry,
+                                            (~wanted & ~UINT64_C(0xffffffff)) | id, false,
+                                            __ATOMIC_RELAXED, __ATOMIC_RELAXED) ||
+                entry == 0) {
+                break;
+            }
+        }
+    }
 }
 
 // MARK: Groups

@@ -32,10 +32,7 @@ static uint32_t compile_row(const struct hl_row *row, const struct hl_cfi *cfi) 
     const struct hl_row_rule *ra = &row->registers[HL_REGISTER_RA];
     const struct hl_row_rule *fp = &row->registers[HL_REGISTER_FP];
     const struct hl_row_rule *sp = &row->registers[HL_REGISTER_SP];
-    if (cfi->signal_frame) {
-        return HL_RULE_OF(HL_SPECIAL_SIGNAL);
-    }
-    if (cfi->return_column != HL_REGISTER_RA) {
+    if (cfi->signal_frame || cfi->return_column != HL_REGISTER_RA) {
         return HL_RULE_OF(HL_SPECIAL_FULL);
     }
     if (ra->where == HL_WHERE_UNDEFINED) {
@@ -58,13 +55,16 @@ static uint32_t compile_row(const struct hl_row *row, const struct hl_cfi *cfi) 
 
 static uint32_t compile(uintptr_t address) {
     struct hl_cfi cfi;
-    switch (hl_unwind_find(address, &cfi)) {
-    case HL_CODE_NONE:
+    enum hl_code code = hl_unwind_find(address, &cfi);
+    if (code == HL_CODE_NONE) {
         return HL_RULE_OF(HL_SPECIAL_NOT_CODE);
-    case HL_CODE_UNKNOWN:
+    }
+    // By its code, since not every libc describes it, and the kernel's own copies do not either.
+    if (hl_system_readable(address + 16) && hl_code_is_signal_return(address + 1)) {
+        return HL_RULE_OF(HL_SPECIAL_SIGNAL);
+    }
+    if (code == HL_CODE_UNKNOWN) {
         return HL_RULE_OF(HL_SPECIAL_UNKNOWN);
-    case HL_CODE_KNOWN:
-        break;
     }
     struct hl_row_scratch *scratch = hl_scratch_take();
     if (scratch == NULL) {
