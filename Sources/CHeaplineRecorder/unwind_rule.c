@@ -53,6 +53,17 @@ static uint32_t compile_row(const struct hl_row *row, const struct hl_cfi *cfi) 
     return rule != 0 ? rule : HL_RULE_OF(HL_SPECIAL_FULL);
 }
 
+static uint32_t compile_known(const struct hl_cfi *cfi, uintptr_t address) {
+    struct hl_row_scratch *scratch = hl_scratch_take();
+    if (scratch == NULL) {
+        return HL_RULE_OF(HL_SPECIAL_UNKNOWN);
+    }
+    uint32_t rule = hl_cfi_row(cfi, address, scratch) ? compile_row(&scratch->row, cfi)
+                                                      : HL_RULE_OF(HL_SPECIAL_UNKNOWN);
+    hl_scratch_give(scratch);
+    return rule;
+}
+
 static uint32_t compile(uintptr_t address) {
     struct hl_cfi cfi;
     enum hl_code code = hl_unwind_find(address, &cfi);
@@ -64,16 +75,12 @@ static uint32_t compile(uintptr_t address) {
         return HL_RULE_OF(HL_SPECIAL_SIGNAL);
     }
     if (code == HL_CODE_UNKNOWN) {
-        return HL_RULE_OF(HL_SPECIAL_UNKNOWN);
+        // Between functions, right before one begins: nobody called from here, somebody put the function's address
+        // where a return address would be. makecontext does; its stacks end there.
+        bool planted = hl_unwind_find(address + 1, &cfi) == HL_CODE_KNOWN && cfi.start == address + 1;
+        return HL_RULE_OF(planted ? HL_SPECIAL_OUTERMOST : HL_SPECIAL_UNKNOWN);
     }
-    struct hl_row_scratch *scratch = hl_scratch_take();
-    if (scratch == NULL) {
-        return HL_RULE_OF(HL_SPECIAL_UNKNOWN);
-    }
-    uint32_t rule = hl_cfi_row(&cfi, address, scratch) ? compile_row(&scratch->row, &cfi)
-                                                       : HL_RULE_OF(HL_SPECIAL_UNKNOWN);
-    hl_scratch_give(scratch);
-    return rule;
+    return compile_known(&cfi, address);
 }
 
 bool hl_rules_start(void) {

@@ -189,7 +189,7 @@ static enum hl_step step_frame_pointer(struct hl_cursor *cursor, struct hl_stack
     if (pc == 0 && caller_fp == 0) {
         return HL_STEP_OUTERMOST;
     }
-    if (pc < PAGE_BYTES || (caller_fp != 0 && caller_fp <= fp)) {
+    if (pc < PAGE_BYTES) {
         return HL_STEP_NO_RULE;
     }
     uint32_t rule = hl_rule_find(pc - 1);
