@@ -177,10 +177,15 @@ HL_UNWIND_SLOW enum hl_step hl_step_full(struct hl_cursor *cursor,
     return step;
 }
 
+extern void *__libc_stack_end __attribute__((weak));
+
 // (pc, sp, fp) = (*(fp + 8), fp + 16, *fp), when everything about it looks like a frame: the code is not described, so
 // nothing promises that it keeps a frame pointer.
 static enum hl_step step_frame_pointer(struct hl_cursor *cursor, struct hl_stack_window *window) {
     uintptr_t fp = cursor->fp;
+    if (&__libc_stack_end != NULL && cursor->sp - (uintptr_t)__libc_stack_end + 64 < 128) {
+        return HL_STEP_OUTERMOST; // where the kernel put the arguments: the dynamic linker's undescribed entry
+    }
     if (fp < cursor->sp || !hl_window_holds(window, fp) || !hl_window_holds(window, fp + 8)) {
         return HL_STEP_NO_RULE;
     }

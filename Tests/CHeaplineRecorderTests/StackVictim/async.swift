@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Swift: closures, generics, and async functions, whose frames continue one another on the threads of the pool.
+// Swift: closures, generics, and async functions, whose parts run on any thread of the pool, each with a stack of its own.
 
 @_silgen_name("probe") func probe()
-@_silgen_name("harness_start_thread") func startThread()
-@_silgen_name("harness_main") func harnessMain(
+@_silgen_name("harness_start_thread_once") func startThread()
+@_silgen_name("harness_run") func run(
     _ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Int32
+@_silgen_name("harness_result") func result(_ name: UnsafePointer<CChar>) -> Int32
+@_silgen_name("exit") func exitProcess(_ status: Int32) -> Never
 
 @inline(never) func deep(_ left: Int) -> Int {
     if left == 0 {
-        startThread()
         probe()
         return [1, 2, 3].map { value -> Int in
             probe()
@@ -34,28 +35,26 @@
     return below + 1
 }
 
-func rounds(_ count: Int32) async -> Int {
+actor Counter {
     var sum = 0
-    for _ in 0..<count {
-        sum += await withTaskGroup(of: Int.self) { group in
-            for i in 0..<4 { group.addTask { await suspended(i) } }
-            return await group.reduce(0, +)
-        }
+    func add(_ value: Int) {
+        startThread()
+        probe()
+        sum += value
     }
-    return sum
-}
-
-@_cdecl("swift_victim_async") func swiftVictimAsync() {
-    startThread()
 }
 
 @main struct Victim {
     static func main() async {
-        let sum = deep(5)
-        let more = await rounds(20)
-        if sum + more < 0 { print(sum) }
-        finish()
+        _ = run(CommandLine.argc, CommandLine.unsafeArgv)
+        let counter = Counter()
+        await counter.add(deep(5))
+        for _ in 0..<20 {
+            await withTaskGroup(of: Int.self) { group in
+                for i in 0..<4 { group.addTask { await suspended(i) } }
+                for await value in group { await counter.add(value) }
+            }
+        }
+        exitProcess(result("swift"))
     }
 }
-
-@_silgen_name("harness_finish") func finish()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // See harness.h. Usage: victim DEPTH SEED ROUNDS NAME... ; prints one line per victim, exits with 1 after a mismatch.
+// A victim in Swift has its own main, and calls harness_run and harness_result.
 #include "harness.h"
 #include "stack.h"
 
@@ -21,6 +22,11 @@ static long probes, mismatches;
 static __thread struct hl_stack_memo *memo;
 static __thread uint64_t random_state = 1;
 volatile int harness_sink;
+
+void harness_probe(uintptr_t pc, uintptr_t sp, uintptr_t fp);
+void harness_start_thread_once(void);
+int harness_result(const char *name);
+int harness_run(int count, char **arguments);
 
 // probe() stands for malloc's hook: registers as its caller has them, and unwind information of its own.
 __asm__(".text\n"
@@ -209,23 +215,31 @@ OPTIONAL(threads);
 OPTIONAL(assembly);
 OPTIONAL(modules);
 OPTIONAL(exceptions);
-OPTIONAL(swift);
 
 static const struct {
     const char *name;
     void (*run)(int rounds);
 } victims[] = {
     VICTIM(recursion), VICTIM(jumps),   VICTIM(contexts),   VICTIM(signals), VICTIM(threads),
-    VICTIM(assembly),  VICTIM(modules), VICTIM(exceptions), VICTIM(swift),
+    VICTIM(assembly),  VICTIM(modules), VICTIM(exceptions),
 };
 
-#if defined(HARNESS_IS_LIBRARY)
-int harness_main(int count, char **arguments);
-int harness_main(int count, char **arguments) {
-#else
-int main(int count, char **arguments) {
-#endif
-    if (count < 5) {
+void harness_start_thread_once(void) {
+    if (memo == NULL) {
+        harness_start_thread();
+    }
+}
+
+// The line and the status of one victim.
+int harness_result(const char *name) {
+    printf("%s: probes %ld mismatches %ld\n", name, probes, mismatches);
+    int result = mismatches != 0 || probes == 0;
+    probes = mismatches = 0;
+    return result;
+}
+
+int harness_run(int count, char **arguments) {
+    if (count < 4) {
         fprintf(stderr, "usage: %s DEPTH SEED ROUNDS VICTIM...\n", arguments[0]);
         return 64;
     }
@@ -235,12 +249,14 @@ int main(int count, char **arguments) {
         for (size_t each = 0; each < sizeof victims / sizeof *victims; each++) {
             if (strcmp(arguments[i], victims[each].name) == 0 && victims[each].run != NULL) {
                 harness_seed((uint64_t)atoll(arguments[2]));
-                probes = mismatches = 0;
                 victims[each].run(atoi(arguments[3]));
-                printf("%s: probes %ld mismatches %ld\n", arguments[i], probes, mismatches);
-                result |= mismatches != 0 || probes == 0;
+                result |= harness_result(arguments[i]);
             }
         }
     }
     return result;
+}
+
+__attribute__((weak)) int main(int count, char **arguments) {
+    return harness_run(count, arguments);
 }

@@ -37,7 +37,6 @@ void victim_threads(int rounds);
 void victim_assembly(int rounds);
 void victim_modules(int rounds);
 void victim_exceptions(int rounds);
-void victim_swift(int rounds);
 
 #if defined(__cplusplus)
 }
