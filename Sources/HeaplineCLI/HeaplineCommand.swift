@@ -9,5 +9,7 @@ struct HeaplineCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "heapline",
         abstract: "Records what a program does with its heap, and answers questions about it afterwards.",
-        subcommands: [])
+        subcommands: [
+            EspCommand.self
+        ])
 }
