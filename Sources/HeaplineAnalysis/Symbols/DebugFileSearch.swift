@@ -65,12 +65,19 @@ struct DebugFileSearch {
                     found.problems.append(.changed(path: path, recorded: module.buildID, found: id))
                     return
                 }
-            } else if let recorded = module.fileIdentity, let now = Self.identity(of: path), recorded != now {
+            } else if hasChanged(module, path) {
                 found.problems.append(.changed(path: path, recorded: [], found: id))
                 return
             }
             found.image = file
         }
+    }
+
+    // Without a build-id, by what the file system tells.
+    private func hasChanged(_ module: ModuleImage, _ path: String) -> Bool {
+        guard let now = Self.identity(of: path) else { return false }
+        if let recorded = module.fileIdentity { return recorded != now }
+        return options.recordingEnd.map { now.modificationSeconds > $0 } ?? false
     }
 
     private func use(_ path: String, _ file: ELFFile, into found: inout ModuleSymbols) {

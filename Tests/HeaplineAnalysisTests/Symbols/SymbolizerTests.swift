@@ -161,7 +161,7 @@ struct SymbolizerTests {
 
     @Test(
         "A program changed since the recording is told and its symbols are not used",
-        .enabled(if: canCompile, "needs clang"))
+        .enabled(if: canReadLines, "needs clang and llvm-symbolizer"))
     func changed() throws {
         let fixture = try CompiledFixture()
         let path = try fixture.compile(
@@ -180,6 +180,18 @@ struct SymbolizerTests {
             let stacks = symbolizer.symbolize(module: module, addresses: calls.map(\.address))
             #expect(stacks.allSatisfy { $0.count == 1 && !$0[0].isNamed && $0[0].line == nil })
             #expect(symbolizer.problems[module] == [.changed(path: path, recorded: module.buildID, found: found)])
+        }
+        // With neither build-id nor identity, the time of the file tells.
+        unidentified.fileIdentity = nil
+        let modified = try #require(DebugFileSearch.identity(of: path)).modificationSeconds
+        for (end, problems): (Int64, [SymbolProblem]?) in [
+            (modified - 1, [SymbolProblem.changed(path: path, recorded: [], found: found)]), (modified, nil),
+        ] {
+            var options = SymbolizerOptions()
+            options.recordingEnd = end
+            let symbolizer = Symbolizer(options: options)
+            _ = symbolizer.symbolize(module: unidentified, addresses: calls.map(\.address))
+            #expect(symbolizer.problems[unidentified] == problems)
         }
         // Embedded symbols need no file.
         var embedded = EmbeddedSymbols()
