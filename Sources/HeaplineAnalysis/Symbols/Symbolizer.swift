@@ -30,7 +30,7 @@ public final class Symbolizer {
         self.embedded = embedded
     }
 
-    /// What kept addresses that were asked for from having names or lines; the gravest first for each module.
+    /// What kept addresses that were asked for from having names or lines, in the order they were met.
     public var problems: [ModuleImage: [SymbolProblem]] {
         modules.compactMapValues { $0.problems.isEmpty ? nil : $0.problems }
     }
