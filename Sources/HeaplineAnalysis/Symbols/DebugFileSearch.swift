@@ -20,7 +20,13 @@ struct ModuleSymbols {
 
 /// The search for the symbols of modules.
 struct DebugFileSearch {
-    var options: SymbolizerOptions
+    let options: SymbolizerOptions
+    let packages: DistributionPackages
+
+    init(options: SymbolizerOptions) {
+        self.options = options
+        packages = DistributionPackages(sysroot: options.sysroot)
+    }
 
     func find(_ module: ModuleImage) -> ModuleSymbols {
         var found = ModuleSymbols()
@@ -47,7 +53,7 @@ struct DebugFileSearch {
             }
             return found
         }
-        let package = DistributionPackage.debugPackage(for: path, sysroot: options.sysroot)
+        let package = packages.debugPackage(for: path)
         let named = image.hasFullSymbolTable || found.debug?.hasFullSymbolTable == true
         found.problems.append(
             named ? .noDebugInfo(path: path, package: package) : .stripped(path: path, package: package))

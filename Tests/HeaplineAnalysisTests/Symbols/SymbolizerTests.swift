@@ -318,6 +318,22 @@ struct SymbolizerTests {
         }
     }
 
+    @Test("The package with a file's debug symbols is named, wherever packages list the file")
+    func packages() throws {
+        let fixture = try CompiledFixture()
+        try fixture.run("/bin/mkdir", ["-p", fixture.path("var/lib/dpkg/info")])
+        try fixture.write("var/lib/dpkg/info/libz1:amd64.list", "/.\n/lib\n/lib/libz.so.1\n")
+        try fixture.write("var/lib/dpkg/info/libc6:amd64.list", "/.\n/usr/lib/libc.so.6\n")
+        try fixture.write("var/lib/dpkg/info/tool.list", "/.\n/usr/bin/tool\n/usr/bin/tool-extra\n")
+        try fixture.write("var/lib/dpkg/info/tool.md5sums", "/usr/bin/too\n")
+        let packages = DistributionPackages(sysroot: fixture.directory)
+        let expected = [
+            ("/usr/lib/libz.so.1", "libz1-dbgsym"), ("/lib/libz.so.1", "libz1-dbgsym"), ("/lib/libc.so.6", "libc6-dbg"),
+            ("/usr/bin/tool", "tool-dbgsym"), ("/usr/bin/too", nil), ("/home/me/tool", nil),
+        ]
+        for (path, package) in expected { #expect(packages.debugPackage(for: fixture.directory + path) == package) }
+    }
+
     @Test("What has no file is named as far as it can be, and said")
     func notFiles() throws {
         let fixture = try CompiledFixture()
