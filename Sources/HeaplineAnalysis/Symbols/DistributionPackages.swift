@@ -19,7 +19,8 @@ final class DistributionPackages {
         // Where /lib is a link to /usr/lib, packages may list either.
         let paths = [path, path.hasPrefix("/usr/") ? String(path.dropFirst(4)) : "/usr" + path]
         let wanted = paths.map { Array("\n\($0)\n".utf8) }
-        guard let owner = lists.first(where: { list in wanted.contains { list.files.contains($0) } }) else { return nil }
+        let owner = lists.first { list in wanted.contains { list.files.contains($0) } }
+        guard let owner else { return nil }
         // The C library's have had this name since before automatic -dbgsym packages.
         return owner.package == "libc6" ? "libc6-dbg" : "\(owner.package)-dbgsym"
     }
