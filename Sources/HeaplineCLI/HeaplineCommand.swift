@@ -14,5 +14,6 @@ struct HeaplineCommand: ParsableCommand {
             ReportCommand.self,
             DoctorCommand.self,
             CollectCommand.self,
+            EspCommand.self,
         ])
 }
