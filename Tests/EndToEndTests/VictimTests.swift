@@ -119,7 +119,7 @@ import Testing
         #expect(history.gaps.isEmpty)
     }
 
-    @Test(arguments: [("return", 7), ("exit", 7), ("_exit", 7), ("quick_exit", 7), ("thread", 7), ("abort", -6), ("segv", -11)])
+    @Test(arguments: [("return", 7), ("exit", 7), ("_exit", 7), ("quick_exit", 7), ("thread", 7), ("abort", -6), ("signal", -10)])
     func everyWayToEnd(_ how: String, _ expected: Int32) throws {
         let (outcome, history) = try Harness.record([Harness.victim, "exits", how])
         if expected < 0 { #expect(outcome.signal == -expected) } else { #expect(outcome.exitCode == expected) }
