@@ -73,7 +73,7 @@ let package = Package(
             dependencies: ["HeaplineAnalysis", "HeaplineCollector", "HeaplineExport", "CHeaplineFormat"],
             swiftSettings: swift),
         .testTarget(
-            name: "HeaplineCLITests", dependencies: ["HeaplineCLI", "HeaplineAnalysis"], swiftSettings: swift),
+            name: "EndToEndTests", dependencies: ["HeaplineCLI", "HeaplineAnalysis", "Victim"], swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17

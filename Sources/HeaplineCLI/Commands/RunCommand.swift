@@ -54,7 +54,13 @@ struct RunCommand: ParsableCommand {
             throw ExitCode(failure.exitCode)
         }
         if let failure = recording.failure { Terminal.error("heapline: \(failure); the program ran on, the rest was not recorded") }
-        if !quiet { RunReport.show(trace: path, recording: recording, program: program) }
+        if !quiet {
+            do throws(TraceError) {
+                try RunReport.show(trace: path, recording: recording, program: program)
+            } catch {
+                Terminal.error("heapline: \(error)")
+            }
+        }
         SignalRelay.endLike(status: recording.status)
     }
 

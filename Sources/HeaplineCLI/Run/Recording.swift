@@ -14,6 +14,8 @@ struct Recording {
     /// Why the trace could not be written whole, if so.
     var failure: TraceError?
     var interrupted: Bool
+    /// What processes that could not be recorded had to say.
+    var problems: [String]
 
     struct Setup {
         var program: [String]
@@ -80,9 +82,11 @@ struct Recording {
         progress.clear()
         collector.finish()
         writer.finish()
+        let problems = SessionCollector.list(session.path).sorted().filter { $0.hasSuffix(".problem") }
+            .compactMap { ProcFS.text(session.path + "/" + $0) }
         return Recording(
             status: status, processes: collector.processes, events: collector.events, failure: writer.failure,
-            interrupted: interrupts > 0)
+            interrupted: interrupts > 0, problems: Array(Set(problems)).sorted())
     }
 
     /// Whether the child has ended. One that was stopped stops us, too, so that the shell gets its terminal.
