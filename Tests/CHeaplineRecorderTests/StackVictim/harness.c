@@ -128,7 +128,7 @@ static __thread unsigned expected_count;
 static __thread uint32_t expected_root;
 
 static const char *unexpected(uint32_t id) {
-    for (unsigned i = 0; i < expected_count; i++, id = nodes[id].parent) {
+    for (unsigned i = 0; i < expected_count && i < depth; i++, id = nodes[id].parent) {
         uintptr_t start = (uintptr_t)expected[i];
         if (id < HL_ROOT_COUNT || nodes[id].pc <= start || nodes[id].pc > start + 256) {
             return "another frame than expected";
