@@ -38,7 +38,7 @@
 #include <string.h>
 
 #define EXTRA_FRAMES 8u // walked beyond the depth limit when a cut stack gets shorter, so that this is rare
-#define SAME_RUN 4u     // frames found as they were before replacing is given up for mere comparing
+#define SAME_RUN 2u     // frames found as they were before replacing is given up for mere comparing
 // No library is mapped this close below the main stack's high end.
 #define MAIN_STACK_MOST ((uintptr_t)100 << 20)
 
@@ -380,22 +380,21 @@ static inline uint32_t compare_and_replace(struct hl_walk *walk, uint32_t at, ui
 
 // The cursor stands at remembered frame keep - 1: its sp is the same. Goes outward in place while frames stay where they
 // were; true when the stack is complete or deep enough, false when the walk goes on elsewhere.
-static inline __attribute__((always_inline)) bool follow(struct hl_walk *walk) {
+static inline __attribute__((always_inline)) bool
+follow(struct hl_walk *walk, struct hl_cursor *cursor) {
     struct hl_stack_memo *memo = walk->memo;
     struct hl_frame *frames = memo->frames;
     uint32_t base = walk->count > walk->depth ? walk->count - walk->depth : 0;
     uint32_t at = walk->keep - 1;
-    struct hl_cursor cursor = walk->cursor;
     for (;;) {
         struct hl_frame *frame = &frames[at];
         if (HL_UNWIND_UNLIKELY(at < base)) { // not part of this stack, but stays its continuation
-            reach(frame, &cursor);
-            walk->cursor = cursor;
+            reach(frame, cursor);
             return true;
         }
         uint32_t rule = frame->rule;
-        if (memo->pcs[at] != pc_of(&cursor)) {
-            uint32_t root = frame_rule(&cursor, walk->entries, walk->epoch, &rule);
+        if (memo->pcs[at] != pc_of(cursor)) {
+            uint32_t root = frame_rule(cursor, walk->entries, walk->epoch, &rule);
             if (HL_UNWIND_UNLIKELY(root != 0)) {
                 if (at + 1 < walk->count) {
                     lift(walk, at + 1);
@@ -405,51 +404,49 @@ static inline __attribute__((always_inline)) bool follow(struct hl_walk *walk) {
                 }
                 rule = HL_RULE_OF(HL_SPECIAL_UNKNOWN); // the innermost frame is known to be one
             }
-            memo->pcs[at] = pc_of(&cursor);
+            memo->pcs[at] = pc_of(cursor);
             walk->changed = walk->changed < at ? walk->changed : at;
         }
-        if (HL_UNWIND_LIKELY(rule == frame->rule && (frame->fp == cursor.fp || frame->live == 0))) {
-            frame->fp = cursor.fp; // where it is not live it may differ
-            reach(frame, &cursor);
+        if (HL_UNWIND_LIKELY(rule == frame->rule && (frame->fp == cursor->fp || frame->live == 0))) {
+            frame->fp = cursor->fp; // where it is not live it may differ
+            reach(frame, cursor);
             uint32_t met = at;
             at = compare_and_replace(walk, met, base);
             rule = frames[at].rule;
             if (at == base && (base != 0 || walk->count == walk->depth ||
                                rule == HL_RULE_OF(HL_SPECIAL_OUTERMOST))) {
-                walk->cursor = cursor;
                 return true;
             }
             if (at != met) {
-                cursor.fp = fp_of(&frames[at], &frames[met], cursor.fp);
-                cursor.pc = memo->pcs[at] & ~HL_PC_EXACT;
-                cursor.sp = frames[at].sp;
-                cursor.exact = memo->pcs[at] >> 63;
-                cursor.link_known = false;
+                cursor->fp = fp_of(&frames[at], &frames[met], cursor->fp);
+                cursor->pc = memo->pcs[at] & ~HL_PC_EXACT;
+                cursor->sp = frames[at].sp;
+                cursor->exact = memo->pcs[at] >> 63;
+                cursor->link_known = false;
             }
         } else {
-            put(frame, &cursor, rule);
+            put(frame, cursor, rule);
             walk->reshaped = walk->reshaped < at ? walk->reshaped : at;
-            if (HL_UNWIND_LIKELY(at != 0 && take_step_along(&cursor, rule, frame))) {
+            if (HL_UNWIND_LIKELY(at != 0 && take_step_along(cursor, rule, frame))) {
                 at--;
                 continue;
             }
         }
         if (at == 0 && walk->count == walk->depth) {
-            walk->cursor = cursor;
             return true;
         }
-        enum hl_step step = take_step(&cursor, rule, &walk->window);
+        enum hl_step step = take_step(cursor, rule, &walk->window);
         uint32_t root = step == HL_STEP_CALLER ? 0 : root_of(step);
         if (at == 0) { // the end of the stack, as before or not
             if (root == 0) {
-                root = frame_rule(&cursor, walk->entries, walk->epoch, &rule);
+                root = frame_rule(cursor, walk->entries, walk->epoch, &rule);
             }
             if (root != 0) {
                 walk->root = root;
                 return true;
             }
             walk->limit = walk->depth + EXTRA_FRAMES;
-        } else if (root == 0 && frames[at - 1].sp == cursor.sp) {
+        } else if (root == 0 && frames[at - 1].sp == cursor->sp) {
             at--;
             continue;
         }
@@ -458,22 +455,21 @@ static inline __attribute__((always_inline)) bool follow(struct hl_walk *walk) {
             walk->keep = 0;
             walk->root = root;
         }
-        walk->cursor = cursor;
         return false;
     }
 }
 
 // Walks until the cursor meets a remembered frame's place, or the stack ends (walk->root says why).
-static void walk_fresh(struct hl_walk *walk) {
+static inline __attribute__((always_inline)) void
+walk_fresh(struct hl_walk *walk, struct hl_cursor *cursor) {
     struct hl_stack_memo *memo = walk->memo;
-    struct hl_cursor cursor = walk->cursor;
     uint32_t keep = walk->keep;
     uint32_t fresh = walk->fresh;
     while (walk->root == 0) {
-        while (keep > 0 && memo->frames[keep - 1].sp < cursor.sp) {
+        while (keep > 0 && memo->frames[keep - 1].sp < cursor->sp) {
             keep--;
         }
-        if (keep > 0 && memo->frames[keep - 1].sp == cursor.sp) {
+        if (keep > 0 && memo->frames[keep - 1].sp == cursor->sp) {
             break;
         }
         if (fresh >= walk->limit) {
@@ -481,7 +477,7 @@ static void walk_fresh(struct hl_walk *walk) {
             break;
         }
         uint32_t rule = 0;
-        walk->root = frame_rule(&cursor, walk->entries, walk->epoch, &rule);
+        walk->root = frame_rule(cursor, walk->entries, walk->epoch, &rule);
         if (HL_UNWIND_UNLIKELY(walk->root != 0)) {
             if (fresh != 0) {
                 break;
@@ -489,17 +485,16 @@ static void walk_fresh(struct hl_walk *walk) {
             rule = HL_RULE_OF(HL_SPECIAL_UNKNOWN); // the innermost frame is known to be one
             walk->root = 0;
         }
-        put(&memo->fresh[fresh], &cursor, rule);
-        memo->fresh_pcs[fresh] = pc_of(&cursor);
+        put(&memo->fresh[fresh], cursor, rule);
+        memo->fresh_pcs[fresh] = pc_of(cursor);
         fresh++;
         if (fresh < walk->limit) {
-            enum hl_step step = take_step(&cursor, rule, &walk->window);
+            enum hl_step step = take_step(cursor, rule, &walk->window);
             walk->root = step == HL_STEP_CALLER ? 0 : root_of(step);
         }
     }
     walk->keep = walk->root == 0 ? keep : 0;
     walk->fresh = fresh;
-    walk->cursor = cursor;
 }
 
 // Cost when little changed: 10 instructions per frame compared, 60 per frame walked, 90 per HL_GROUP_FRAMES of new ids.
@@ -507,7 +502,7 @@ static uint32_t capture(struct hl_stack_memo *memo, struct hl_registers from, ui
                         const uint64_t *entries, uint32_t epoch) {
     struct hl_walk walk;
     walk.memo = memo;
-    walk.cursor = cursor_from(from);
+    struct hl_cursor cursor = cursor_from(from);
     walk.entries = entries;
     walk.epoch = epoch;
     walk.depth = depth;
@@ -525,7 +520,7 @@ static uint32_t capture(struct hl_stack_memo *memo, struct hl_registers from, ui
         walk.window.span = memo->foreign_span;
     }
     for (;;) {
-        walk_fresh(&walk);
+        walk_fresh(&walk, &cursor);
         if (walk.root != 0) {
             walk.changed = 0;
             walk.reshaped = 0;
@@ -533,7 +528,7 @@ static uint32_t capture(struct hl_stack_memo *memo, struct hl_registers from, ui
             break;
         }
         settle(&walk);
-        if (follow(&walk)) {
+        if (follow(&walk, &cursor)) {
             break;
         }
     }

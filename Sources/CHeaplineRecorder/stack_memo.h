@@ -62,7 +62,6 @@ struct hl_stack_memo {
 // A capture under way.
 struct hl_walk {
     struct hl_stack_memo *memo;
-    struct hl_cursor cursor;
     struct hl_stack_window window;
     const uint64_t *entries;
     uint32_t epoch;
