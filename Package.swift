@@ -69,6 +69,8 @@ let package = Package(
         .testTarget(
             name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], swiftSettings: swift),
         .testTarget(
+            name: "CHeaplineRecorderTests", exclude: ["StackVictim"], swiftSettings: swift),
+        .testTarget(
             name: "HeaplineAnalysisTests",
             dependencies: ["HeaplineAnalysis", "HeaplineCollector", "HeaplineExport", "CHeaplineFormat"],
             swiftSettings: swift),
