@@ -62,7 +62,7 @@ let package = Package(
         .plugin(name: "PreloadLibrary", capability: .buildTool()),
 
         .testTarget(
-            name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], swiftSettings: swift),
+            name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], exclude: ["Fixtures"], swiftSettings: swift),
         .testTarget(
             name: "HeaplineAnalysisTests", dependencies: ["HeaplineAnalysis"], swiftSettings: swift),
         .testTarget(
