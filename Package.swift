@@ -67,7 +67,7 @@ let package = Package(
             name: "Victim", path: "Tests/Victim", cSettings: c,
             linkerSettings: [.linkedLibrary("dl"), .linkedLibrary("pthread")]),
         .testTarget(
-            name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], swiftSettings: swift),
+            name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], exclude: ["Fixtures"], swiftSettings: swift),
         .testTarget(
             name: "CHeaplineRecorderTests", exclude: ["StackVictim"], swiftSettings: swift),
         .testTarget(
