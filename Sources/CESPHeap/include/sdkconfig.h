@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Defaults of the configuration, under ESP-IDF's names.  Every option can be given on the compiler's command line, or in
+// an sdkconfig.h of the program that stands earlier in the include path and includes this one last.  heapline esp run
+// makes such a file from an sdkconfig.
+
+#pragma once
+
+#if !defined(CONFIG_IDF_TARGET)
+#define CONFIG_IDF_TARGET "esp32s3"
+#define CONFIG_IDF_TARGET_ESP32S3 1
+#define CONFIG_IDF_TARGET_ARCH_XTENSA 1
+#endif
+#ifndef CONFIG_FREERTOS_HZ
+#define CONFIG_FREERTOS_HZ 100
+#endif
+#if !defined(CONFIG_FREERTOS_NUMBER_OF_CORES)
+#ifdef CONFIG_FREERTOS_UNICORE
+#define CONFIG_FREERTOS_NUMBER_OF_CORES 1
+#elif CONFIG_IDF_TARGET_ESP32 || CONFIG_IDF_TARGET_ESP32S3 || CONFIG_IDF_TARGET_ESP32P4 || CONFIG_IDF_TARGET_ESP32H4 || \
+    CONFIG_IDF_TARGET_ESP32S31
+#define CONFIG_FREERTOS_NUMBER_OF_CORES 2
+#else
+#define CONFIG_FREERTOS_NUMBER_OF_CORES 1
+#endif
+#endif
+#if CONFIG_FREERTOS_NUMBER_OF_CORES == 1 && !defined(CONFIG_FREERTOS_UNICORE)
+#define CONFIG_FREERTOS_UNICORE 1
+#endif
+#ifndef CONFIG_FREERTOS_IDLE_TASK_STACKSIZE
+#define CONFIG_FREERTOS_IDLE_TASK_STACKSIZE 1536
+#endif
+#ifndef CONFIG_ESP_MAIN_TASK_STACK_SIZE
+#define CONFIG_ESP_MAIN_TASK_STACK_SIZE 3584
+#endif
+#ifndef CONFIG_ESP_IPC_TASK_STACK_SIZE
+#define CONFIG_ESP_IPC_TASK_STACK_SIZE 1280
+#endif
+#ifndef CONFIG_LOG_DEFAULT_LEVEL
+#define CONFIG_LOG_DEFAULT_LEVEL 3
+#endif
+#ifndef CONFIG_LOG_MAXIMUM_LEVEL
+#define CONFIG_LOG_MAXIMUM_LEVEL CONFIG_LOG_DEFAULT_LEVEL
+#endif
+#ifndef CONFIG_HEAP_TRACING_STACK_DEPTH
+#define CONFIG_HEAP_TRACING_STACK_DEPTH 2
+#endif
+#if !defined(CONFIG_HEAP_TRACING_TOHOST) && !defined(CONFIG_HEAP_TRACING_STANDALONE)
+#define CONFIG_HEAP_TRACING_STANDALONE 1
+#endif
+#define CONFIG_HEAP_TRACING 1
+#if defined(CONFIG_HEAP_TRACE_HASH_MAP) && !defined(CONFIG_HEAP_TRACE_HASH_MAP_SIZE)
+#define CONFIG_HEAP_TRACE_HASH_MAP_SIZE 512
+#endif
+#if defined(CONFIG_SPIRAM) && !defined(CONFIG_SPIRAM_MALLOC_ALWAYSINTERNAL)
+#define CONFIG_SPIRAM_MALLOC_ALWAYSINTERNAL 16384
+#endif
+#ifndef CONFIG_LIBC_NEWLIB
+#ifndef CONFIG_LIBC_PICOLIBC
+#define CONFIG_LIBC_NEWLIB 1
+#endif
+#endif
