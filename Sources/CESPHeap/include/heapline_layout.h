@@ -63,6 +63,7 @@ struct hl_layout {
     bool rtc_heap;              ///< RTC fast memory is a heap in the default configuration.
     bool rom_tlsf;              ///< The chip's default build uses an older TLSF in ROM.
     bool iram_inverted;         ///< Words of D/IRAM come in reverse order on the instruction bus.
+    bool is_xtensa;             ///< Xtensa cores; else RISC-V.
     bool axi_dma;               ///< Descriptors of AXI DMA need 8-byte alignment.
     bool simd;                  ///< SIMD memory needs 16-byte alignment.
     uint8_t internal_line;      ///< Data cache line of internal memory, 0 when it is not cached.

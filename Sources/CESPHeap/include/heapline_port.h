@@ -36,15 +36,6 @@ struct hl_fault {
     char text[200];    ///< What the chip's console shows, without a newline.
 };
 
-/// One traced call, from before it to after it. `scratch` belongs to the tracer.
-struct hl_traced_call {
-    int entry;            ///< enum hl_entry: the function called.
-    void *_Nullable old;  ///< realloc, free: the pointer given.
-    size_t size;          ///< As passed to the base function.
-    uint32_t caps;        ///< As passed to the base function.
-    uint64_t scratch[4];
-};
-
 /// The base function behind an allocation (all of ESP-IDF's allocation functions end in one of these), or the public
 /// function where the older generations differ.
 enum hl_entry {
@@ -59,6 +50,15 @@ enum hl_entry {
     HL_ENTRY_MALLOC_PREFER,   ///< heap_caps_malloc_prefer, once per capability set tried
     HL_ENTRY_REALLOC_PREFER,  ///< heap_caps_realloc_prefer, likewise
     HL_ENTRY_CALLOC_PREFER,   ///< heap_caps_calloc_prefer, likewise
+};
+
+/// One traced call, from before it to after it. `scratch` belongs to the tracer.
+struct hl_traced_call {
+    enum hl_entry entry;  ///< The function called.
+    void *_Nullable old;  ///< realloc, free: the pointer given.
+    size_t size;          ///< As passed to the base function.
+    uint32_t caps;        ///< As passed to the base function.
+    uint64_t scratch[4];
 };
 
 /// Sees every traced call of one chip. No lock is held during the calls.
