@@ -15,6 +15,7 @@
 #include "freertos/semphr.h"
 #include "heapline_esp.h"
 #include "heap_trace_setup.h"
+#include "heap_trace_host.h"
 #include "kernel.h"
 #include "preempt.h"
 
@@ -194,6 +195,7 @@ int hl_esp_start(const struct hl_esp_config *given) {
     hl_kernel.cores = hl_chip_options(chip)->single_core ? 1 : HL_KERNEL_CORES;
     heap_caps_init();
     hl_heap_trace_attach(chip, config.hash_map_entries, config.hash_map_external);
+    hl_heap_trace_open_host(getenv("HEAPLINE_ESP_TRACE"));
     add_external_memory();
     hl_preempt_enable();
     create_system_tasks();
@@ -203,6 +205,7 @@ int hl_esp_start(const struct hl_esp_config *given) {
 
 void hl_esp_stop(void) {
     hl_kernel_stop();
+    hl_heap_trace_close_host();
     fflush(stdout);
 }
 
@@ -259,6 +262,22 @@ bool hl_esp_call(int core, unsigned priority, uint32_t stack_bytes, const char *
         pthread_cond_wait(&call.done, &call.lock);
     pthread_mutex_unlock(&call.lock);
     return true;
+}
+
+static int argument_count;
+static char **arguments;
+
+void hl_esp_arguments(int count, char **given) {
+    argument_count = count;
+    arguments = given;
+}
+
+int hl_esp_argument_count(void) {
+    return argument_count;
+}
+
+const char *hl_esp_argument(int index) {
+    return arguments[index];
 }
 
 const char *hl_chip_error_text(int error) {

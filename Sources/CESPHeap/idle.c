@@ -38,7 +38,7 @@ void hl_kernel_idle(void *argument) {
         }
         if (all_parked)
             hl_kernel_skip_to_next_deadline();
-        while (self->core >= 0 && !hl_kernel.reap)
+        while (self->parked && !hl_kernel.reap) // whoever takes the core unparks
             pthread_cond_wait(&self->granted, &hl_kernel.lock);
         self->parked = false;
         hl_kernel_wait_for_core();

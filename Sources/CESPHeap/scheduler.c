@@ -17,6 +17,7 @@
 
 #include "heapline_chip.h"
 #include "preempt.h"
+#include "sysview.h"
 
 struct hl_kernel hl_kernel = {
     .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -69,6 +70,7 @@ static void grant(struct hl_task *task, unsigned core) {
     task->state = HL_TASK_RUNNING;
     // Relaxed: a hint, also read under the lock.
     atomic_store_explicit(&hl_kernel.reschedule[core], false, memory_order_relaxed);
+    hl_sysview_task_runs(task, core);
     pthread_cond_signal(&task->granted);
 }
 
@@ -268,6 +270,7 @@ bool hl_kernel_block_until(const char *call, const void *object, uint64_t wake_u
     self->order = hl_kernel.next_order++;
     if (wake_us < hl_kernel.next_deadline_us)
         pthread_cond_signal(&hl_kernel.clock_changed);
+    hl_sysview_task_stops(self, (unsigned)self->core);
     give_up_core(self);
     wait_for_core(self);
     return !self->timed_out;
@@ -363,6 +366,7 @@ int hl_kernel_launch(struct hl_task *task) {
     task->next = hl_kernel.tasks;
     hl_kernel.tasks = task;
     hl_kernel.task_count++;
+    hl_sysview_task_created(task);
     hl_kernel_make_ready(task);
     return 0;
 }

@@ -49,6 +49,11 @@ void hl_esp_stop(void);
 bool hl_esp_call(int core, unsigned priority, uint32_t stack_bytes, const char *name, void (*function)(void *_Nullable),
                  void *_Nullable context);
 
+/// Keeps the program's arguments for those who ask: the test runner takes names and tags of tests from them.
+void hl_esp_arguments(int count, char *_Nonnull *_Nonnull arguments);
+int hl_esp_argument_count(void);
+const char *_Nonnull hl_esp_argument(int index);
+
 /// The text of an enum hl_chip_error.
 const char *hl_chip_error_text(int error);
 

@@ -60,3 +60,22 @@
 #define CONFIG_LIBC_NEWLIB 1
 #endif
 #endif
+// Memory protection is on by default where the chip has it; without it memory can be executable.
+#if !defined(CONFIG_ESP_SYSTEM_MEMPROT_FEATURE) && !defined(HL_NOT_CONFIG_ESP_SYSTEM_MEMPROT_FEATURE) && \
+    !defined(HL_NOT_CONFIG_ESP_SYSTEM_MEMPROT) && !CONFIG_IDF_TARGET_ESP32
+#define CONFIG_ESP_SYSTEM_MEMPROT_FEATURE 1
+#endif
+#if !defined(CONFIG_HEAP_HAS_EXEC_HEAP) && !CONFIG_ESP_SYSTEM_MEMPROT_FEATURE && !CONFIG_ESP_SYSTEM_MEMPROT
+#define CONFIG_HEAP_HAS_EXEC_HEAP 1
+#endif
+#if CONFIG_SPIRAM
+#ifndef CONFIG_HEAPLINE_PSRAM_BYTES
+#define CONFIG_HEAPLINE_PSRAM_BYTES 0x400000
+#endif
+#if !defined(CONFIG_SPIRAM_USE_MALLOC) && !defined(CONFIG_SPIRAM_USE_CAPS_ALLOC)
+#define CONFIG_SPIRAM_USE_MALLOC 1
+#endif
+#if defined(CONFIG_SPIRAM_USE_CAPS_ALLOC) && !defined(CONFIG_SPIRAM_USE_MALLOC)
+#define CONFIG_SPIRAM_USE_MALLOC 0
+#endif
+#endif
