@@ -201,7 +201,8 @@ uint32_t hl_heap_full_block_size(struct hl_heap *heap, uint32_t data) {
 
 uint32_t hl_heap_allocated_size(struct hl_heap *heap, uint32_t data) {
     uint32_t size = hl_heap_full_block_size(heap, data);
-    if (heap->poisoning == HL_POISONING_NONE)
+    // v4.4 forgot the canaries.
+    if (heap->poisoning == HL_POISONING_NONE || heap->idf == HL_IDF_4_4)
         return size;
     return size > HL_POISON_OVERHEAD ? size - HL_POISON_OVERHEAD : 0;
 }

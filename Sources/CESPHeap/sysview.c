@@ -78,8 +78,6 @@ static bool is_idle(const struct hl_task *task) {
 
 static void describe_task(const struct hl_task *task) {
     struct hl_sysview_packet packet;
-    if (is_idle(task))
-        return;
     hl_sysview_begin(&packet, HL_SYSVIEW_TASK_INFO);
     hl_sysview_add(&packet, task_id(task));
     hl_sysview_add(&packet, task->priority);
@@ -100,6 +98,17 @@ static void write_running(const struct hl_task *task, unsigned core) {
     if (!idle)
         hl_sysview_add(&packet, task_id(task));
     hl_sysview_write(&streams[core], &packet, now_ticks());
+}
+
+// ESP-IDF's script doubles heap events that come before each core's first task start, and idling is none to it.
+static void write_first_context(unsigned core) {
+    const struct hl_task *running = hl_kernel.running[core] ? hl_kernel.running[core] : hl_kernel.idle[core];
+    struct hl_sysview_packet packet;
+    hl_sysview_begin(&packet, HL_SYSVIEW_TASK_START_EXEC);
+    hl_sysview_add(&packet, task_id(running));
+    hl_sysview_write(&streams[core], &packet, now_ticks());
+    if (is_idle(running))
+        write_running(running, core);
 }
 
 static void describe_core(unsigned core) {
@@ -155,7 +164,7 @@ int hl_sysview_start(uint32_t depth) {
             describe_task(task);
         describe_heap_module();
         for (unsigned core = 0; core < hl_kernel.cores; core++)
-            write_running(hl_kernel.running[core], core);
+            write_first_context(core);
         atomic_store(&recording, true);
     }
     pthread_mutex_unlock(&lock);

@@ -20,6 +20,9 @@ void hl_tlsf_note_access(const struct hl_heap *heap, uint32_t address, bool is_s
 uint32_t hl_tlsf_fit_size(const struct hl_heap *heap, uint32_t size) {
     if (size == 0)
         return 0;
+    // Before v5.3 small sizes were treated like large ones, which loses those below 2^second_log2.
+    if (heap->idf < HL_IDF_5_3)
+        return size & ~(((1u << hl_fls(size)) >> heap->second_log2) - 1);
     if (size < heap->small_size)
         return size < HL_BLOCK_MIN ? HL_BLOCK_MIN : size;
     return size & ~((1u << (hl_fls(size) - heap->second_log2)) - 1);
