@@ -35,6 +35,7 @@ static struct hl_chip *chip;
 static void (*firmware)(void);
 static bool firmware_returned;
 static bool console_open;
+static unsigned ipc_tasks_ready; // kernel lock
 // The task that counts as running on the start-up thread: the first one created.
 static void *first_task;
 
@@ -90,12 +91,21 @@ static void run_ipc(void *core) {
         allocate_for_ever(12);
         allocate_for_ever(12);
     }
+    hl_kernel_lock();
+    if (++ipc_tasks_ready == hl_kernel.cores)
+        hl_kernel_wake(&ipc_tasks_ready);
+    hl_kernel_unlock();
     for (;;)
         ulTaskNotifyTake(pdTRUE, portMAX_DELAY);
 }
 
 static void run_main(void *argument) {
     (void)argument;
+    // Start-up ends when the other core has started, too.
+    hl_kernel_lock();
+    while (ipc_tasks_ready < hl_kernel.cores)
+        hl_kernel_block("start-up", &ipc_tasks_ready, portMAX_DELAY);
+    hl_kernel_unlock();
     console_open = true;
     allocate_for_ever(84);
     allocate_for_ever(128);

@@ -144,6 +144,20 @@ void hl_heap_trace_attach(struct hl_chip *chip, uint32_t hash_map_entries, bool 
     hl_chip_set_tracer(chip, &tracer);
 }
 
+void hl_heap_trace_detach(void) {
+    struct hl_chip *chip = trace.chip;
+    if (!chip)
+        return;
+    atomic_store(&trace.state, STATE_UNKNOWN);
+    hl_chip_set_tracer(chip, NULL);
+    hl_trace_store_enter(); // empties the rings
+    hl_trace_list_reset(&hl_trace_store.list, NULL, 0, sizeof(struct hl_trace_record), 0);
+    trace.chip = NULL;
+    trace.records = NULL;
+    trace.capacity = 0;
+    hl_trace_store_leave();
+}
+
 void hl_heap_trace_open_host(const char *destination) {
     hl_sysview_set_destination(destination);
 }
