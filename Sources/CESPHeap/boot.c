@@ -91,6 +91,7 @@ static void run_ipc(void *core) {
         allocate_for_ever(12);
         allocate_for_ever(12);
     }
+    heap_caps_free(heap_caps_malloc(8, MALLOC_CAP_INTERNAL | MALLOC_CAP_8BIT));
     hl_kernel_lock();
     if (++ipc_tasks_ready == hl_kernel.cores)
         hl_kernel_wake(&ipc_tasks_ready);

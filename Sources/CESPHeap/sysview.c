@@ -31,7 +31,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; // taken after the kern
 static struct hl_sysview_stream streams[HL_KERNEL_CORES];
 static char *destination;
 static _Atomic bool recording;
-static uint64_t start_us;
+static uint64_t start_us, last_tick;
 
 bool hl_sysview_is_recording(void) {
     return atomic_load_explicit(&recording, memory_order_relaxed);
@@ -48,8 +48,12 @@ const char *hl_sysview_destination(void) {
     return destination;
 }
 
+// No two packets have the same time (but for broadcasts), so a merge of the streams keeps the order of the events: a free
+// on one core stays before the reuse of its address on the other.  Lock held.
 static uint64_t now_ticks(void) {
-    return (hl_kernel_now_us() - start_us) * TICKS_PER_MICROSECOND;
+    uint64_t now = (hl_kernel_now_us() - start_us) * TICKS_PER_MICROSECOND;
+    last_tick = now > last_tick ? now : last_tick + 1;
+    return last_tick;
 }
 
 static unsigned own_core(void) {
@@ -158,6 +162,7 @@ int hl_sysview_start(uint32_t depth) {
     // A second start goes on with the same recording: the module is described once.
     if (error == ESP_OK && !hl_sysview_is_recording()) {
         start_us = hl_kernel_now_us();
+        last_tick = 0;
         for (unsigned core = 0; core < hl_kernel.cores; core++)
             describe_core(core);
         for (const struct hl_task *task = hl_kernel.tasks; task; task = task->next)
