@@ -38,11 +38,13 @@ let package = Package(
         // C: runs inside the traced program.
         .target(name: "CHeaplineFormat", cSettings: c),
         .target(name: "CHeaplineRecorder", dependencies: ["CHeaplineFormat"], cSettings: c),
-        .target(name: "CHeaplineHooks", dependencies: ["CHeaplineRecorder"], cSettings: c),
+        .target(
+            name: "CHeaplineHooks", dependencies: ["CHeaplineRecorder", "CHeaplineFormat"],
+            exclude: ["preload.map"], cSettings: c + [.headerSearchPath("../CHeaplineRecorder")]),
         .target(name: "CESPHeap", dependencies: ["CHeaplineRecorder"], cSettings: c),
 
         // Swift: starts the recording, and reads what it wrote.
-        .target(name: "HeaplineCollector", dependencies: ["CHeaplineFormat"], swiftSettings: swift),
+        .target(name: "HeaplineCollector", dependencies: ["CHeaplineFormat", "CHeaplineRecorder"], swiftSettings: swift),
         .target(
             name: "HeaplineAnalysis", dependencies: ["CHeaplineFormat", "CESPHeap", "HeaplineCollector"],
             swiftSettings: swift),
@@ -61,6 +63,9 @@ let package = Package(
             plugins: ["PreloadLibrary"]),
         .plugin(name: "PreloadLibrary", capability: .buildTool()),
 
+        .executableTarget(
+            name: "Victim", path: "Tests/Victim", cSettings: c,
+            linkerSettings: [.linkedLibrary("dl"), .linkedLibrary("pthread")]),
         .testTarget(
             name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], swiftSettings: swift),
         .testTarget(

@@ -5,9 +5,13 @@
 internal import ArgumentParser
 
 @main
-struct HeaplineCommand: AsyncParsableCommand {
+struct HeaplineCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "heapline",
         abstract: "Records what a program does with its heap, and answers questions about it afterwards.",
-        subcommands: [])
+        subcommands: [
+            RunCommand.self,
+            DoctorCommand.self,
+            CollectCommand.self,
+        ])
 }

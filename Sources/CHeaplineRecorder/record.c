@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The slow twins of record.h.
+
+#include "record.h"
+#include "modules.h"
+#include "platform.h"
+
+#include <sched.h>
+
+HL_SLOW uint32_t hl_record_core(void) {
+    unsigned core = 0;
+    if (hl_recorder.rseq_offset) {
+        // rseq is there but was not chosen: it still tells the core for one load.
+        core = *(volatile uint32_t *)((char *)__builtin_thread_pointer() + hl_recorder.rseq_offset + 4);
+    } else {
+        int found = sched_getcpu(); // the vDSO
+        core = found < 0 ? 0 : (unsigned)found;
+    }
+    return core < hl_recorder.core_count ? core : hl_recorder.core_count;
+}
+
+HL_SLOW void hl_record_skipped(struct hl_thread *self, enum hl_kind kind, uint64_t address, uint64_t size) {
+    uint32_t skip = hl_load_relaxed(&self->skip); // our own thread's, or STALE, which waits
+    if (skip & ~(HL_SKIP_STALE | HL_SKIP_LIMBO)) return; // the recorder's own, or asked to be left out
+    if (skip & HL_SKIP_STALE) hl_thread_renew(self);
+    struct hl_thread_counts *sums = skip & HL_SKIP_LIMBO ? &hl_recorder.process->retired : self->counts;
+    // Atomic, since all threads in limbo share one set of sums. Relaxed: sums, read when all is over.
+    if (kind == HL_KIND_ALLOC_FAIL) {
+        hl_add_relaxed(&sums->failures, (uint64_t)1);
+    } else if (kind == HL_KIND_FREE || kind == HL_KIND_REALLOC_FREE) {
+        hl_add_relaxed(&sums->frees, (uint64_t)1);
+    } else {
+        hl_add_relaxed(&sums->allocations, (uint64_t)1);
+        hl_add_relaxed(&sums->bytes, size);
+    }
+    if (hl_load_relaxed(&hl_gate.state) != HL_GATE_RECORD) return;
+    hl_record_write(kind, address, size, hl_site(skip & HL_SKIP_LIMBO ? HL_ROOT_LIMBO : HL_ROOT_NONE, self->index));
+}
+
+HL_SLOW void hl_record_at_segment_change(void) {
+    struct hl_thread *self = hl_thread_self;
+    if (!self || self->skip) return;
+    hl_modules_refresh();
+    hl_thread_note_name(self);
+}
+
+HL_SLOW void hl_record_realloc_failed(uint64_t old, uint64_t size) {
+    uint32_t state;
+    struct hl_thread *self = hl_record_begin(&state);
+    if (!self || self->skip) return;
+    hl_bump(&self->counts->frees, -1);
+    hl_bump(&self->counts->failures, 1);
+    if (state == HL_GATE_RECORD) hl_record_write(HL_KIND_REALLOC_FAIL, old, size, hl_site(HL_ROOT_NONE, self->index));
+}
+
+HL_SLOW void hl_record_map(enum hl_kind kind, uint64_t address, uint64_t size, struct hl_registers from) {
+    uint32_t state;
+    struct hl_thread *self = hl_record_begin(&state);
+    if (!self || self->skip || state != HL_GATE_RECORD) return;
+    uint32_t stack = hl_recorder.depth ? hl_stack_capture(self->memo, from, hl_recorder.depth) : HL_ROOT_NONE;
+    hl_record_write(kind, address, size, hl_site(stack, self->index));
+}
