@@ -41,7 +41,7 @@ let package = Package(
         .target(
             name: "CHeaplineHooks", dependencies: ["CHeaplineRecorder", "CHeaplineFormat"],
             exclude: ["preload.map"], cSettings: c + [.headerSearchPath("../CHeaplineRecorder")]),
-        .target(name: "CESPHeap", dependencies: ["CHeaplineRecorder"], cSettings: c),
+        .target(name: "CESPHeap", dependencies: ["CHeaplineRecorder"], exclude: ["firmware"], cSettings: c),
 
         // Swift: starts the recording, and reads what it wrote.
         .target(name: "HeaplineCollector", dependencies: ["CHeaplineFormat", "CHeaplineRecorder"], swiftSettings: swift),
@@ -60,8 +60,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift,
-            plugins: ["PreloadLibrary"]),
+            plugins: ["PreloadLibrary", "FirmwareLibrary"]),
         .plugin(name: "PreloadLibrary", capability: .buildTool()),
+        .plugin(name: "FirmwareLibrary", capability: .buildTool()),
 
         .executableTarget(
             name: "Victim", path: "Tests/Victim", cSettings: c,

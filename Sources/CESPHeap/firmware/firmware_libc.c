@@ -94,3 +94,46 @@ int __wrap_asprintf(char **text, const char *format, ...) {
     va_end(arguments);
     return length;
 }
+
+// The chip's C library allocates a stream when it is opened and frees it when it is closed.
+enum { STREAM_BYTES = 96, MAXIMUM_STREAMS = 64 };
+
+static struct {
+    FILE *stream;
+    void *block;
+} streams[MAXIMUM_STREAMS];
+
+static FILE *keep(FILE *stream, void *block) {
+    for (unsigned i = 0; stream && i < MAXIMUM_STREAMS; i++) {
+        FILE *none = NULL;
+        if (__atomic_compare_exchange_n(&streams[i].stream, &none, stream, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+            streams[i].block = block;
+            return stream;
+        }
+    }
+    heap_caps_free(block);
+    return stream;
+}
+
+FILE *__wrap_fdopen(int descriptor, const char *mode) {
+    void *block = heap_caps_malloc_default(STREAM_BYTES);
+    return block ? keep(fdopen(descriptor, mode), block) : NULL;
+}
+
+FILE *__wrap_fopen(const char *path, const char *mode) {
+    void *block = heap_caps_malloc_default(STREAM_BYTES);
+    return block ? keep(fopen(path, mode), block) : NULL;
+}
+
+int __wrap_fclose(FILE *stream) {
+    if (!stream)
+        return EOF;
+    for (unsigned i = 0; i < MAXIMUM_STREAMS; i++) {
+        if (__atomic_load_n(&streams[i].stream, __ATOMIC_ACQUIRE) == stream) {
+            heap_caps_free(streams[i].block);
+            __atomic_store_n(&streams[i].stream, NULL, __ATOMIC_RELEASE);
+            break;
+        }
+    }
+    return fclose(stream);
+}
