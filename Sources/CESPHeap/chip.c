@@ -32,7 +32,7 @@ struct hl_chip *hl_chip_use_everywhere(struct hl_chip *chip) {
 
 int hl_chip_create(const struct hl_chip_options *options, struct hl_chip **result) {
     *result = NULL;
-    const struct hl_layout *layout = hl_layout_named(options->target);
+    const struct hl_layout *layout = options->target ? hl_layout_named(options->target) : NULL;
     if (!layout)
         return HL_CHIP_UNKNOWN_TARGET;
     struct hl_chip *chip = calloc(1, sizeof *chip);

@@ -9,7 +9,8 @@
 #include "chip.h"
 #include "port.h"
 
-static _Thread_local struct hl_fault noted;
+static _Thread_local struct hl_fault noted;  // found, not raised yet
+static _Thread_local struct hl_fault raised; // for hl_chip_take_fault
 
 static void note(enum hl_fault_kind kind, uint32_t address, const char *format, va_list arguments) {
     if (noted.kind != HL_FAULT_NONE)
@@ -35,6 +36,7 @@ bool hl_fault_raise_noted(struct hl_chip *chip) {
         return false;
     struct hl_fault fault = noted;
     noted.kind = HL_FAULT_NONE;
+    raised = fault;
     pthread_mutex_lock(&chip->registry_lock);
     chip->last_fault = fault;
     pthread_mutex_unlock(&chip->registry_lock);
@@ -53,6 +55,12 @@ void hl_fault_raise(struct hl_chip *chip, enum hl_fault_kind kind, uint32_t addr
     note(kind, address, format, arguments);
     va_end(arguments);
     hl_fault_raise_noted(chip);
+}
+
+bool hl_chip_take_fault(struct hl_fault *fault) {
+    *fault = raised;
+    raised.kind = HL_FAULT_NONE;
+    return fault->kind != HL_FAULT_NONE;
 }
 
 struct hl_fault hl_chip_last_fault(const struct hl_chip *chip) {

@@ -13,5 +13,6 @@ struct HeaplineCommand: ParsableCommand {
             RunCommand.self,
             DoctorCommand.self,
             CollectCommand.self,
+            EspCommand.self
         ])
 }

@@ -45,7 +45,7 @@ enum hl_mapping {
 
 /// How to make a chip. Zero-initialise, then set what differs.
 struct hl_chip_options {
-    const char *target;             ///< "esp32", "esp32s3", …; see hl_layout_at.
+    const char *_Nullable target;   ///< "esp32", "esp32s3", …; see hl_layout_at.
     enum hl_poisoning poisoning;
     enum hl_tracking tracking;
     enum hl_idf idf;
@@ -110,6 +110,9 @@ esp_err_t hl_chip_add_psram(struct hl_chip *chip, uint32_t start, uint32_t size)
 /// The last fault on this chip (kind HL_FAULT_NONE if none yet), and how many there were.
 struct hl_fault hl_chip_last_fault(const struct hl_chip *chip);
 uint64_t hl_chip_fault_count(const struct hl_chip *chip);
+
+/// The fault last raised on this thread, whichever the chip; false when none was since the last call.
+bool hl_chip_take_fault(struct hl_fault *fault);
 
 /// One heap of a chip in search order.
 struct hl_heap_description {
