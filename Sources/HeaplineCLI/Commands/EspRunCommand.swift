@@ -54,11 +54,15 @@ struct EspRunCommand: ParsableCommand {
     @Option(help: "Makes esp_random repeat.")
     var seed: UInt64?
 
-    @Argument(help: "C and C++ sources.")
-    var sources: [String] = []
+    @Argument(help: "C and C++ sources; after --, the program's arguments.")
+    var words: [String] = []
 
-    @Argument(parsing: .postTerminator, help: "The program's arguments, after --.")
-    var arguments: [String] = []
+    // The parser has one list of words; where the terminator stood is in the process's own arguments.
+    private var argumentCount: Int {
+        CommandLine.arguments.firstIndex(of: "--").map { CommandLine.arguments.count - $0 - 1 } ?? 0
+    }
+    private var sources: [String] { Array(words.dropLast(argumentCount)) }
+    private var arguments: [String] { Array(words.suffix(argumentCount)) }
 
     func validate() throws {
         if sources.isEmpty { throw ValidationError("which sources? heapline esp run --chip esp32s3 main.c") }
@@ -72,7 +76,7 @@ struct EspRunCommand: ParsableCommand {
         for path in config { try configuration.read(sdkconfig: path) }
         if let chip { configuration.setTarget(chip) }
         for definition in define { configuration.define(definition) }
-        let program = output ?? "\(workshop.path)/firmware"
+        let program = output ?? "\(workshop.path)/program"
         try workshop.build(sources: sources, configuration: configuration, includes: include, into: program)
         if build { return }
 

@@ -5,9 +5,14 @@
 
 #pragma once
 
+// The chip's port brings these in, and firmware counts on it.
 #include <assert.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "sdkconfig.h"
 
