@@ -34,6 +34,7 @@ static struct hl_esp_config config;
 static struct hl_chip *chip;
 static void (*firmware)(void);
 static bool firmware_returned;
+static _Atomic int exit_status;
 static bool console_open;
 static unsigned ipc_tasks_ready; // kernel lock
 // The task that counts as running on the start-up thread: the first one created.
@@ -227,10 +228,11 @@ int hl_esp_run(const struct hl_esp_config *given, void (*app_main)(void)) {
         fprintf(stderr, "heapline: no chip \"%s\": %s\n", given->chip.target, hl_chip_error_text(error));
         return 1;
     }
-    int status = 0;
+    int status;
     pthread_mutex_lock(&hl_kernel.lock);
     while (!hl_kernel.deadlocked && (!firmware_returned || config.keep_running))
         pthread_cond_wait(&hl_kernel.finished, &hl_kernel.lock);
+    status = exit_status;
     if (!firmware_returned) {
         fflush(stdout);
         fprintf(stderr, "heapline: every task waits for ever, and nothing can wake one; the run ends\n");
@@ -273,6 +275,10 @@ bool hl_esp_call(int core, unsigned priority, uint32_t stack_bytes, const char *
         pthread_cond_wait(&call.done, &call.lock);
     pthread_mutex_unlock(&call.lock);
     return true;
+}
+
+void hl_esp_set_status(int status) {
+    exit_status = status;
 }
 
 static int argument_count;

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "esp_heap_caps.h"
+#include "heapline_esp_libc.h"
 
 void *__wrap_malloc(size_t size) {
     return heap_caps_malloc_default(size);
@@ -136,4 +137,19 @@ int __wrap_fclose(FILE *stream) {
         }
     }
     return fclose(stream);
+}
+
+__attribute__((weak)) size_t strlcpy(char *to, const char *from, size_t size) {
+    size_t length = strlen(from);
+    if (size > 0) {
+        size_t copied = length < size ? length : size - 1;
+        memcpy(to, from, copied);
+        to[copied] = '\0';
+    }
+    return length;
+}
+
+__attribute__((weak)) size_t strlcat(char *to, const char *from, size_t size) {
+    size_t used = strnlen(to, size);
+    return used + strlcpy(to + used, from, size - used);
 }

@@ -54,6 +54,9 @@ void hl_esp_arguments(int count, char *_Nonnull *_Nonnull arguments);
 int hl_esp_argument_count(void);
 const char *_Nonnull hl_esp_argument(int index);
 
+/// The exit status of hl_esp_run once app_main has returned.
+void hl_esp_set_status(int status);
+
 /// The text of an enum hl_chip_error.
 const char *hl_chip_error_text(int error);
 

@@ -48,6 +48,9 @@ struct EspRunCommand: ParsableCommand {
     @Flag(name: .customLong("boot-log"), help: "Show what start-up code prints.")
     var bootLog = false
 
+    @Flag(name: .customLong("host-malloc"), help: "Leave malloc to the host, as ESP-IDF's linux target does.")
+    var hostMalloc = false
+
     @Flag(help: "Follow lines with code addresses by the functions and lines they mean.")
     var symbols = false
 
@@ -77,7 +80,7 @@ struct EspRunCommand: ParsableCommand {
         if let chip { configuration.setTarget(chip) }
         for definition in define { configuration.define(definition) }
         let program = output ?? "\(workshop.path)/program"
-        try workshop.build(sources: sources, configuration: configuration, includes: include, into: program)
+        try workshop.build(sources: sources, configuration: configuration, includes: include, hostMalloc: hostMalloc, into: program)
         if build { return }
 
         let recordsForHost = configuration.isSet("CONFIG_HEAP_TRACING_TOHOST")

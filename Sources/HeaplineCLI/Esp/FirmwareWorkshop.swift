@@ -38,16 +38,19 @@ final class FirmwareWorkshop {
         _ = try? Self.status(of: ["rm", "-rf", path])
     }
 
-    func build(sources: [String], configuration: FirmwareConfiguration, includes: [String], into program: String) throws {
+    func build(
+        sources: [String], configuration: FirmwareConfiguration, includes: [String], hostMalloc: Bool,
+        into program: String
+    ) throws {
         try write(configuration.header, to: "\(path)/sdkconfig.h")
         let c = Installation.environment("CC") ?? "cc"
         let cxx = Installation.environment("CXX") ?? "c++"
         var common = [
             "-c", "-g", "-Og", "-fno-pie", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls", "-D_GNU_SOURCE",
             "-fno-builtin-malloc", "-fno-builtin-calloc", "-fno-builtin-realloc", "-fno-builtin-free",
-            "-Wno-int-to-pointer-cast", "-Wno-format", "-I\(path)",
+            "-Wno-int-to-pointer-cast", "-Wno-format", "-include", "heapline_esp_libc.h", "-I\(path)",
         ]
-        common += configuration.versionOptions + includes.map { "-I\($0)" } + ["-I\(path)/include"]
+        common += configuration.versionOptions + includes.map { "-I\($0)" } + ["-I\(path)/include", "-I\(path)/include/catch2"]
         var objects: [String] = []
         var isCxx = false
         for (index, source) in (sources + ["\(path)/firmware/heapline_esp_main.c"]).enumerated() {
@@ -61,7 +64,7 @@ final class FirmwareWorkshop {
         let folder = String(library[..<(library.lastIndex(of: "/") ?? library.startIndex)])
         try Self.require(
             [isCxx ? cxx : c, "-no-pie", "-o", program] + objects
-                + [library, "-Wl,-rpath,\(folder)", "-lm", "-lpthread"] + Self.wrapped.map { "-Wl,--wrap=\($0)" })
+                + [library, "-Wl,-rpath,\(folder)", "-lm", "-lpthread"] + (hostMalloc ? [] : Self.wrapped.map { "-Wl,--wrap=\($0)" }))
     }
 
     /// Runs the program with the command's own streams; returns its wait status.
