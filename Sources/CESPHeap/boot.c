@@ -14,7 +14,7 @@
 #include "esp_log.h"
 #include "freertos/semphr.h"
 #include "heapline_esp.h"
-#include "heap_trace_setup.h"
+#include "heapline_trace.h"
 #include "heap_trace_host.h"
 #include "kernel.h"
 #include "preempt.h"

@@ -3,7 +3,7 @@
 // The functions of esp_heap_trace.h: states, return codes, and what each traced call means.  Events go to
 // heap_trace_standalone.c, or in to-host mode to the host's sink.
 
-#include "heap_trace_setup.h"
+#include "heapline_trace.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -124,8 +124,12 @@ static void after(void *context, struct hl_chip *chip, struct hl_traced_call *ca
 
 static const struct hl_tracer tracer = {.before = before, .after = after};
 
-void hl_heap_trace_attach(struct hl_chip *chip, uint32_t hash_map_entries, bool hash_map_external) {
+esp_err_t hl_heap_trace_attach(struct hl_chip *chip, uint32_t hash_map_entries, bool hash_map_external) {
     pthread_mutex_lock(&hl_trace_store.lock);
+    if (trace.chip) {
+        pthread_mutex_unlock(&hl_trace_store.lock);
+        return ESP_ERR_INVALID_STATE;
+    }
     trace.chip = chip;
     trace.hash_map_entries = hash_map_entries;
     trace.hash_map_external = hash_map_external;
@@ -142,6 +146,7 @@ void hl_heap_trace_attach(struct hl_chip *chip, uint32_t hash_map_entries, bool 
     atomic_store(&trace.to_host, false);
     pthread_mutex_unlock(&hl_trace_store.lock);
     hl_chip_set_tracer(chip, &tracer);
+    return ESP_OK;
 }
 
 void hl_heap_trace_detach(void) {

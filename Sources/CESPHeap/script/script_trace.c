@@ -13,7 +13,7 @@
 #define CONFIG_HEAP_TRACE_HASH_MAP 1
 #include "esp_heap_trace.h"
 
-#include "../heap_trace_setup.h"
+#include "heapline_trace.h"
 #include "../heap_trace_stack.h"
 #include "script.h"
 
@@ -48,7 +48,13 @@ bool hl_script_trace_open(struct hl_script *script) {
         pthread_mutex_unlock(&turn);
         return hl_script_refuse(script, "out of memory");
     }
-    hl_heap_trace_attach(script->chip, script->trace_hash ? HASH_MAP_ENTRIES : 0, false);
+    uint32_t entries = script->trace_hash ? HASH_MAP_ENTRIES : 0;
+    if (hl_heap_trace_attach(script->chip, entries, false) != ESP_OK) {
+        free(script->tracing);
+        script->tracing = NULL;
+        pthread_mutex_unlock(&turn);
+        return hl_script_refuse(script, "another chip is being traced in this process");
+    }
     hl_trace_set_stack_provider(give_stack, script);
     return true;
 }
