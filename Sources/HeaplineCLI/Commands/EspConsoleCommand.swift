@@ -35,6 +35,7 @@ struct EspConsoleCommand: ParsableCommand {
         let levels: [String: ESPHeap.Poisoning] = ["none": .none, "light": .light, "comprehensive": .comprehensive]
         guard let level = levels[poisoning] else { throw ValidationError("no poisoning level is called \(poisoning)") }
         let heap = try ESPHeap(chip: target, poisoning: level)
+        _ = heap.takeConsoleOutput()  // what start-up printed
         let session = ConsoleSession(chip: target)
         let isTerminal = isatty(STDIN_FILENO) == 1
         if isTerminal { print("\(target), \(heap.statistics().freeBytes) bytes free. help() lists what there is; Ctrl-D ends.") }

@@ -64,7 +64,7 @@ final class ConsoleSession {
     private func loop(_ heap: borrowing ESPHeap, prompt: String, tracer: Tracer) {
         while wantedCapacity == nil {
             print(prompt, terminator: "")
-            unsafe fflush(nil)
+            fflush(nil)
             guard let line = readLine() else {
                 isAtEnd = true
                 return
