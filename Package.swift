@@ -68,7 +68,7 @@ let package = Package(
             name: "Victim", path: "Tests/Victim", cSettings: c,
             linkerSettings: [.linkedLibrary("dl"), .linkedLibrary("pthread")]),
         .testTarget(
-            name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], swiftSettings: swift),
+            name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], exclude: ["Fixtures"], swiftSettings: swift),
         .testTarget(
             name: "HeaplineAnalysisTests", dependencies: ["HeaplineAnalysis"], swiftSettings: swift),
         .testTarget(

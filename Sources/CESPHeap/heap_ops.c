@@ -38,8 +38,8 @@ static inline uint32_t malloc_block(struct hl_heap *heap, uint32_t size) {
 }
 
 static inline bool free_block(struct hl_heap *heap, uint32_t data) {
-    uint32_t size;
-    if (!is_in_pool(heap, data) || !hl_tlsf_block_size(heap, data, &size) || !hl_tlsf_free(heap, data))
+    uint32_t size = is_in_pool(heap, data) ? hl_tlsf_free(heap, data) : 0;
+    if (size == 0)
         return false;
     hl_set_free_bytes(heap, hl_free_bytes(heap) + size + used_overhead(heap));
     return true;
