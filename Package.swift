@@ -67,12 +67,15 @@ let package = Package(
         .executableTarget(
             name: "Victim", path: "Tests/Victim", cSettings: c,
             linkerSettings: [.linkedLibrary("dl"), .linkedLibrary("pthread")]),
+        .executableTarget(
+            name: "TraceModel", dependencies: ["CESPHeap"], path: "Tests/TraceModel", cSettings: c,
+            linkerSettings: [.linkedLibrary("pthread")]),
         .testTarget(
             name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], exclude: ["Fixtures"], swiftSettings: swift),
         .testTarget(
             name: "HeaplineAnalysisTests", dependencies: ["HeaplineAnalysis"], swiftSettings: swift),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["HeaplineCLI", "HeaplineAnalysis", "Victim"], swiftSettings: swift),
+            name: "EndToEndTests", dependencies: ["HeaplineCLI", "HeaplineAnalysis", "Victim", "TraceModel"], swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17
