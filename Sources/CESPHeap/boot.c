@@ -190,7 +190,7 @@ int hl_esp_start(const struct hl_esp_config *given) {
     config.ipc_stack_bytes = or_default(config.ipc_stack_bytes, DEFAULT_IPC_STACK);
     config.idle_stack_bytes = or_default(config.idle_stack_bytes, DEFAULT_IDLE_STACK);
     atomic_store(&hl_kernel_tick_hz, or_default(config.tick_hz, DEFAULT_TICK_HZ));
-    atomic_store(&hl_kernel_skip_idle, config.skip_idle);
+    hl_kernel_clock_reset(config.skip_idle);
     console_open = config.boot_log;
     struct hl_port *port = &config.chip.port;
     port->current_task = current_task;

@@ -24,11 +24,8 @@ void hl_kernel_idle(void *argument) {
             pthread_mutex_lock(&hl_kernel.lock);
             continue;
         }
-        // Equals of the idle task share the core with it.
-        pthread_mutex_unlock(&hl_kernel.lock);
-        hl_kernel_yield();
-        pthread_mutex_lock(&hl_kernel.lock);
-        if (hl_kernel.reap)
+        // Equals of the idle task share the core with it.  Under the same lock as parking: nobody gets ready in between.
+        if (hl_kernel_give_way() || hl_kernel.reap)
             continue;
         self->parked = true;
         bool all_parked = true;

@@ -116,6 +116,8 @@ struct hl_task *hl_kernel_first_waiter(const void *object);
 void hl_kernel_reconsider(struct hl_task *task);
 // Lets an equal task run.
 void hl_kernel_yield(void);
+// The same with the kernel lock held; whether another task ran meanwhile.
+bool hl_kernel_give_way(void);
 // Starts `task`'s thread and makes it ready.  Kernel lock held; 0 or an errno.
 int hl_kernel_launch(struct hl_task *task);
 // Takes another task out of the kernel for ever; it may be gone on return.  Kernel lock held.  False: it runs on the
@@ -133,6 +135,8 @@ uint64_t hl_kernel_now_us(void);
 uint64_t hl_kernel_tick_us(void);
 uint64_t hl_kernel_deadline_us(TickType_t ticks);
 void hl_kernel_clock_start(void);
+// Time starts at 0 again.  Before tasks exist.
+void hl_kernel_clock_reset(bool skip_idle);
 void hl_kernel_expire(void);
 void hl_kernel_skip_to_next_deadline(void);
 extern _Atomic uint32_t hl_kernel_tick_hz;

@@ -3,8 +3,9 @@
 // Emulated time: the host's monotonic clock plus whatever was skipped.  One thread, the timekeeper, ends delays whose
 // time has come and cuts time slices; there is no periodic tick while nobody needs one.
 //
-// With hl_kernel_skip_idle time jumps to the next deadline whenever every task waits, so a firmware that mostly sleeps
-// runs as fast as it computes, and a test never waits.
+// With hl_kernel_skip_idle time is what the firmware computes: the process's processor time, and a jump to the next
+// deadline whenever every task waits.  So a firmware that mostly sleeps runs as fast as it computes, a test never waits,
+// and a busy host does not make timeouts expire.
 
 #include <errno.h>
 #include <time.h>
@@ -18,10 +19,21 @@ _Atomic bool hl_kernel_skip_idle;
 static _Atomic uint64_t start_us, skipped_us;
 static pthread_once_t condition_once = PTHREAD_ONCE_INIT;
 
-static uint64_t host_us(void) {
+static uint64_t clock_us(clockid_t clock) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+static uint64_t host_us(void) {
+    // Relaxed: set once, before tasks exist.
+    bool skips = atomic_load_explicit(&hl_kernel_skip_idle, memory_order_relaxed);
+    return clock_us(skips ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC);
+}
+
+void hl_kernel_clock_reset(bool skip_idle) {
+    atomic_store(&hl_kernel_skip_idle, skip_idle);
+    atomic_store(&start_us, host_us());
 }
 
 static void make_condition(void) {
@@ -127,7 +139,7 @@ static void *keep_time(void *argument) {
         if (next == HL_KERNEL_NEVER) {
             pthread_cond_wait(&hl_kernel.clock_changed, &hl_kernel.lock);
         } else if (next > now) {
-            uint64_t until_us = host_us() + (next - now);
+            uint64_t until_us = clock_us(CLOCK_MONOTONIC) + (next - now);
             struct timespec until = {.tv_sec = (time_t)(until_us / 1000000u),
                                      .tv_nsec = (long)(until_us % 1000000u) * 1000};
             pthread_cond_timedwait(&hl_kernel.clock_changed, &hl_kernel.lock, &until);

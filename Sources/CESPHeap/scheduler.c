@@ -196,7 +196,7 @@ bool hl_kernel_can_preempt(void) {
 }
 
 // Kernel lock held.  `to_back`: equals go first.
-static void give_way(struct hl_task *self, bool to_back) {
+static bool give_way(struct hl_task *self, bool to_back) {
     if (self->doomed)
         end_thread(self);
     if (hl_kernel.stopping || self->suspend_asked) {
@@ -204,7 +204,7 @@ static void give_way(struct hl_task *self, bool to_back) {
         self->state = HL_TASK_SUSPENDED;
         give_up_core(self);
         wait_for_core(self);
-        return;
+        return true;
     }
     if (to_back)
         self->order = hl_kernel.next_order++;
@@ -212,10 +212,15 @@ static void give_way(struct hl_task *self, bool to_back) {
     atomic_store_explicit(&hl_kernel.reschedule[core], false, memory_order_relaxed);
     const struct hl_task *best = best_ready(core);
     if (!best || !goes_before(best, self))
-        return;
+        return false;
     self->state = HL_TASK_READY;
     give_up_core(self);
     wait_for_core(self);
+    return true;
+}
+
+bool hl_kernel_give_way(void) {
+    return give_way(hl_task_self, true);
 }
 
 static bool is_asked(const struct hl_task *self) {

@@ -26,8 +26,8 @@ struct FirmwareTests {
         let records = lines.filter { $0.contains(" allocated CPU ") }
         #expect(records.map { $0.contains("CPU 1") } == [false, true, true])
         #expect(records.map { $0.split(separator: " ")[0] } == ["100", "20", "22"])
-        #expect(lines.contains { $0.hasSuffix(": app_main at leak_session.c:33") }, "\(outcome.output)")
-        #expect(lines.filter { $0.hasSuffix(": other at leak_session.c:20") }.count == 2)
+        #expect(lines.contains { $0.hasSuffix(": app_main at leak_session.c:29") }, "\(outcome.output)")
+        #expect(lines.filter { $0.hasSuffix(": other at leak_session.c:17") }.count == 2)
     }
 
     @Test("tracing to the host finds exactly the blocks that were lost, run after run", arguments: 1...5)

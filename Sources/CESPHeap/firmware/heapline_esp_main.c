@@ -7,7 +7,7 @@
 
 #include "esp_idf_version.h"
 #include "heapline_esp.h"
-#include "sdkconfig.h"
+#include <sdkconfig.h>
 
 void app_main(void);
 

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sdkconfig.h"
+#include <sdkconfig.h>
 
 #include "esp_err.h"
 #include "heapline_nullability.h"

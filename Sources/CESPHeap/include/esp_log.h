@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "sdkconfig.h"
+#include <sdkconfig.h>
 
 #include "esp_err.h"
 

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "esp_attr.h"
-#include "sdkconfig.h"
+#include <sdkconfig.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -10,7 +10,7 @@
 #include "esp_attr.h"
 #include "esp_err.h"
 #include "esp_idf_version.h"
-#include "sdkconfig.h"
+#include <sdkconfig.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 
-#include "sdkconfig.h"
+#include <sdkconfig.h>
 
 #include "esp_err.h"
 

@@ -4,7 +4,7 @@
 
 #pragma once
 
-#include "sdkconfig.h"
+#include <sdkconfig.h>
 
 #if CONFIG_HEAP_POISONING_LIGHT || CONFIG_HEAP_POISONING_COMPREHENSIVE
 #define MULTI_HEAP_POISONING

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sdkconfig.h"
+#include <sdkconfig.h>
 
 #include "esp_err.h"
 

@@ -4,7 +4,7 @@
 
 #pragma once
 
-#include "sdkconfig.h"
+#include <sdkconfig.h>
 
 #define configTICK_RATE_HZ ((TickType_t)CONFIG_FREERTOS_HZ)
 #define configMAX_PRIORITIES 25

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sdkconfig.h"
+#include <sdkconfig.h>
 
 #ifdef __cplusplus
 extern "C" {
