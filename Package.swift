@@ -73,7 +73,9 @@ let package = Package(
         .testTarget(
             name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], exclude: ["Fixtures"], swiftSettings: swift),
         .testTarget(
-            name: "HeaplineAnalysisTests", dependencies: ["HeaplineAnalysis"], swiftSettings: swift),
+            name: "HeaplineAnalysisTests",
+            dependencies: ["HeaplineAnalysis", "HeaplineCollector", "HeaplineExport", "CHeaplineFormat"],
+            swiftSettings: swift),
         .testTarget(
             name: "EndToEndTests", dependencies: ["HeaplineCLI", "HeaplineAnalysis", "Victim", "TraceModel"], swiftSettings: swift),
     ],

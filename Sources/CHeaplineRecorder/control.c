@@ -144,14 +144,14 @@ static uint32_t own_stack_of(const uint64_t *pcs, uint32_t count) {
 }
 
 static uint32_t own_stack_from(uintptr_t pc, uintptr_t sp, uintptr_t fp) {
-    uint32_t state;
+    uint32_t state = hl_record_state();
     struct hl_thread *self = hl_record_begin(&state);
     if (!self || self->skip || !hl_recorder.depth) return HL_ROOT_NONE;
     return hl_stack_capture(self->memo, (struct hl_registers){.pc = pc, .sp = sp, .fp = fp}, hl_recorder.depth);
 }
 
 static void own_event_of_thread(enum hl_kind kind, uint64_t address, uint64_t size, uint32_t stack, uint32_t thread) {
-    uint32_t state;
+    uint32_t state = hl_record_state();
     struct hl_thread *self = hl_record_begin(&state);
     if (!self || self->skip) return;
     switch (kind) {
