@@ -12,6 +12,7 @@ struct HeaplineCommand: ParsableCommand {
         subcommands: [
             RunCommand.self,
             ReportCommand.self,
+            ExportCommand.self,
             DoctorCommand.self,
             CollectCommand.self,
             EspCommand.self,

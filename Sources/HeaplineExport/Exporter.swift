@@ -69,6 +69,18 @@ public struct Exporter {
         }
     }
 
+    /// What a reader of the export should know of the recording: one sentence each.
+    public var notes: [String] {
+        var notes: [String] = []
+        let modes = Set(processes.map(\.mode))
+        if modes.contains(.leaks) { notes.append("recorded in mode leaks: blocks that were freed are in no stack") }
+        if modes.contains(.sample) { notes.append("recorded in mode sample: numbers are estimates") }
+        if modes.count > 1, modes.contains(.count) { notes.append("processes in mode count are left out") }
+        if !history.isComplete { notes.append("the recording has gaps; heapline report tells which") }
+        if !tree.hasStacks, !history.sites.isEmpty { notes.append("the trace has no call stacks: record with --depth 64") }
+        return notes
+    }
+
     // MARK: Stacks
 
     /// The calls of a stack, inner to outer; never empty: a stack without frames says why.

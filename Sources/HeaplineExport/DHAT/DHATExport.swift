@@ -81,50 +81,45 @@ struct DHATExport {
         }
 
         let process = export.processes.first
-        var json = JSONText(sink)
-        json.beginObject()
-        json.field("dhatFileVersion", 2)
-        json.field("mode", "heap")
-        json.field("verb", "Allocated")
-        json.field("bklt", true)
-        json.field("bkacc", false)
-        json.field("tu", "µs")
-        json.field("Mtu", "s")
-        json.field("tuth", 10)
-        json.field("cmd", export.command(of: process))
-        json.field("pid", process?.pid ?? 0)
-        json.field("te", history.duration / 1000)
-        json.field("tg", (history.totals.peakTime ?? history.duration) / 1000)
-        json.key("pps")
-        json.beginArray()
-        for (point, key) in zip(points, keys) where point.blocks > 0 {
-            json.newline()
-            json.beginObject()
-            json.field("tb", point.bytes)
-            json.field("tbk", point.blocks)
-            json.field("tl", point.lifetimes / 1000)
-            json.field("mb", point.maxBytes)
-            json.field("mbk", point.maxBlocks)
-            json.field("gb", point.peakBytes)
-            json.field("gbk", point.peakBlocks)
-            json.field("eb", point.liveBytes)
-            json.field("ebk", point.liveBlocks)
-            json.key("fs")
-            json.beginArray()
-            for index in key { json.value(index) }
-            json.endArray()
-            json.endObject()
+        var json = JSONWriter { sink.append($0) }
+        json.object { json in
+            json.member("dhatFileVersion", 2)
+            json.member("mode", "heap")
+            json.member("verb", "Allocated")
+            json.member("bklt", true)
+            json.member("bkacc", false)
+            json.member("tu", "µs")
+            json.member("Mtu", "s")
+            json.member("tuth", 10)
+            json.member("cmd", export.command(of: process))
+            json.member("pid", Int(process?.pid ?? 0))
+            json.member("te", history.duration / 1000)
+            json.member("tg", (history.totals.peakTime ?? history.duration) / 1000)
+            json.array("pps") { json in
+                for (point, key) in zip(points, keys) where point.blocks > 0 {
+                    json.object { json in
+                        json.member("tb", point.bytes)
+                        json.member("tbk", point.blocks)
+                        json.member("tl", point.lifetimes / 1000)
+                        json.member("mb", point.maxBytes)
+                        json.member("mbk", point.maxBlocks)
+                        json.member("gb", point.peakBytes)
+                        json.member("gbk", point.peakBlocks)
+                        json.member("eb", point.liveBytes)
+                        json.member("ebk", point.liveBlocks)
+                        json.array("fs") { json in
+                            for index in key { json.value(index) }
+                        }
+                    }
+                }
+            }
+            json.array("ftbl") { json in
+                for text in table {
+                    json.value(text)
+                }
+            }
         }
-        json.endArray()
-        json.key("ftbl")
-        json.beginArray()
-        for text in table {
-            json.newline()
-            json.value(text)
-        }
-        json.endArray()
-        json.endObject()
-        json.newline()
+        json.finish()
     }
 
     private static func text(_ frame: SymbolFrame) -> String {

@@ -2,7 +2,7 @@
 //
 // massif's output (https://valgrind.org/docs/manual/ms-manual.html; the reader is ms_print of valgrind).
 //
-//   file     := "desc: " text  "cmd: " text  "time_unit: " unit  snapshot*
+//   file     := "desc: " text  "cmd: " text  "time_unit: " ("i" | "ms" | "B")  snapshot*
 //   snapshot := "#-----------" "snapshot=N" "#-----------" "time=T" "mem_heap_B=N" "mem_heap_extra_B=0" "mem_stacks_B=0"
 //               "heap_tree=" ("empty" | ("detailed" | "peak") tree)
 //   tree     := " "^depth "n" children ": " bytes " " place, then the children
@@ -25,12 +25,9 @@ struct MassifExport {
     init(_ export: Exporter) { self.export = export }
 
     func write(to sink: ExportSink) {
-        let history = export.history
-        let unit: (name: String, nanoseconds: UInt64) =
-            history.duration >= 1_000_000_000 ? ("ms", 1_000_000) : ("us", 1000)
-        sink.append("desc: heapline\ncmd: \(export.command(of: export.processes.first))\ntime_unit: \(unit.name)\n")
+        sink.append("desc: heapline\ncmd: \(export.command(of: export.processes.first))\ntime_unit: ms\n")
         for (index, snapshot) in snapshots().enumerated() {
-            sink.append("#-----------\nsnapshot=\(index)\n#-----------\ntime=\(snapshot.time / unit.nanoseconds)\n")
+            sink.append("#-----------\nsnapshot=\(index)\n#-----------\ntime=\(snapshot.time / 1_000_000)\n")
             sink.append("mem_heap_B=\(snapshot.bytes)\nmem_heap_extra_B=0\nmem_stacks_B=0\n")
             guard let measure = snapshot.measure, export.tree.hasStacks else {
                 sink.append("heap_tree=empty\n")

@@ -21,112 +21,88 @@ struct PerfettoExport {
 
     func write(to sink: ExportSink) {
         let history = export.history
-        var json = JSONText(sink)
-        json.beginObject()
-        json.field("displayTimeUnit", "ms")
-        json.key("otherData")
-        json.beginObject()
-        JSONLinesExport.add(history.totals, to: &json)
-        json.endObject()
-        json.key("traceEvents")
-        json.beginArray()
-        for process in export.processes { name("process_name", export.command(of: process), process, 0, &json) }
-        addThreads(&json)
-        addCounters(&json)
-        for line in history.trace.log {
-            guard export.processes.contains(where: { $0.id == line.process }) else { continue }
-            begin("i", line.text, pid(line.process), line.time, &json)
-            json.field("s", "p")
-            json.endObject()
+        var json = JSONWriter { sink.append($0) }
+        json.object { json in
+            json.member("displayTimeUnit", "ms")
+            json.object("otherData") { json in
+                JSONLinesExport.add(history.totals, to: &json)
+            }
+            json.array("traceEvents") { json in
+                for process in export.processes { name("process_name", export.command(of: process), process, 0, &json) }
+                addThreads(&json)
+                addCounters(&json)
+                for line in history.trace.log {
+                    guard export.processes.contains(where: { $0.id == line.process }) else { continue }
+                    let pid = Int(history.trace.processes[line.process].pid)
+                    event("i", line.text, pid, line.time, &json) { $0.member("s", "p") }
+                }
+            }
         }
-        json.endArray()
-        json.endObject()
-        json.newline()
+        json.finish()
     }
 
-    private func addThreads(_ json: inout JSONText) {
+    private func addThreads(_ json: inout JSONWriter) {
         let history = export.history
         for thread in history.threads {
             let process = history.trace.processes[thread.process]
             name("thread_name", thread.name, process, thread.index + 1, &json)
             let known = process.threads.indices.contains(thread.index) ? process.threads[thread.index] : nil
             let start = known.map { process.clock.nanoseconds($0.startTicks) } ?? 0
-            let end = known?.endTicks.map { process.clock.nanoseconds($0) }
-            begin("X", "alive", Int(process.pid), start, &json)
-            json.field("tid", thread.index + 1)
-            json.key("dur")
-            json.value(thousandths: max(end ?? history.duration, start) - start)
-            json.key("args")
-            json.beginObject()
-            json.field("allocations", thread.allocations)
-            json.field("bytes", thread.bytes)
-            json.field("frees", thread.frees)
-            json.field("foreignFrees", thread.foreignFrees)
-            json.field("temporary", thread.temporary)
-            json.field("liveBlocks", thread.liveBlocks)
-            json.field("liveBytes", thread.liveBytes)
-            json.endObject()
-            json.endObject()
+            let end = max(known?.endTicks.map { process.clock.nanoseconds($0) } ?? history.duration, start)
+            event("X", "alive", Int(process.pid), start, &json) { json in
+                json.member("tid", thread.index + 1)
+                json.member("dur", Double(end - start) / 1000)
+                json.object("args") { json in JSONLinesExport.add(thread, to: &json) }
+            }
         }
     }
 
-    private func addCounters(_ json: inout JSONText) {
+    private func addCounters(_ json: inout JSONWriter) {
         let history = export.history
         let timeline = history.timeline
         // Several processes' sums belong to none of them; they stand at the first.
         let pid = Int(export.processes.first?.pid ?? 0)
+        func counter(_ name: String, _ series: String, _ value: UInt64, _ time: UInt64) {
+            event("C", name, pid, time, &json) { json in
+                json.object("args") { json in json.member(series, value) }
+            }
+        }
         for (index, bucket) in timeline.buckets.enumerated() {
             let start = timeline.start + UInt64(index) * timeline.width
             let end = max(start, min(start + timeline.width, history.duration))
-            counter("live bytes", "bytes", bucket.liveBytes, pid, end, &json)
-            counter("highest live bytes", "bytes", bucket.maxLiveBytes, pid, start, &json)
-            counter("live blocks", "blocks", bucket.liveBlocks, pid, end, &json)
-            counter("allocations", "allocations", bucket.allocations, pid, start, &json)
-            counter("frees", "frees", bucket.frees, pid, start, &json)
-            counter("bytes allocated", "bytes", bucket.bytesAllocated, pid, start, &json)
-            if let resident = bucket.residentBytes { counter("resident bytes", "bytes", resident, pid, end, &json) }
+            counter("live bytes", "bytes", bucket.liveBytes, end)
+            counter("highest live bytes", "bytes", bucket.maxLiveBytes, start)
+            counter("live blocks", "blocks", bucket.liveBlocks, end)
+            counter("allocations", "allocations", bucket.allocations, start)
+            counter("frees", "frees", bucket.frees, start)
+            counter("bytes allocated", "bytes", bucket.bytesAllocated, start)
+            if let resident = bucket.residentBytes { counter("resident bytes", "bytes", resident, end) }
         }
         if let time = history.totals.peakTime {
-            begin("i", "peak: \(history.totals.peakBytes ?? 0) bytes", pid, time, &json)
-            json.field("s", "p")
-            json.endObject()
+            event("i", "peak: \(history.totals.peakBytes ?? 0) bytes", pid, time, &json) { $0.member("s", "p") }
         }
     }
 
-    private func counter(
-        _ name: String, _ series: String, _ value: UInt64, _ pid: Int, _ time: UInt64, _ json: inout JSONText
+    private func name(_ kind: String, _ text: String, _ process: TraceProcess, _ tid: Int, _ json: inout JSONWriter) {
+        json.object { json in
+            json.member("ph", "M")
+            json.member("name", kind)
+            json.member("pid", Int(process.pid))
+            json.member("tid", tid)
+            json.object("args") { json in json.member("name", text) }
+        }
+    }
+
+    private func event(
+        _ phase: String, _ name: String, _ pid: Int, _ nanoseconds: UInt64, _ json: inout JSONWriter,
+        _ body: (inout JSONWriter) -> Void
     ) {
-        begin("C", name, pid, time, &json)
-        json.key("args")
-        json.beginObject()
-        json.field(series, value)
-        json.endObject()
-        json.endObject()
+        json.object { json in
+            json.member("ph", phase)
+            json.member("name", name)
+            json.member("pid", pid)
+            json.member("ts", Double(nanoseconds) / 1000)
+            body(&json)
+        }
     }
-
-    private func name(_ kind: String, _ text: String, _ process: TraceProcess, _ tid: Int, _ json: inout JSONText) {
-        json.newline()
-        json.beginObject()
-        json.field("ph", "M")
-        json.field("name", kind)
-        json.field("pid", process.pid)
-        json.field("tid", tid)
-        json.key("args")
-        json.beginObject()
-        json.field("name", text)
-        json.endObject()
-        json.endObject()
-    }
-
-    private func begin(_ phase: String, _ name: String, _ pid: Int, _ nanoseconds: UInt64, _ json: inout JSONText) {
-        json.newline()
-        json.beginObject()
-        json.field("ph", phase)
-        json.field("name", name)
-        json.field("pid", pid)
-        json.key("ts")
-        json.value(thousandths: nanoseconds)
-    }
-
-    private func pid(_ process: Int) -> Int { Int(export.history.trace.processes[process].pid) }
 }

@@ -43,9 +43,10 @@ enum Gzip {
         return result
     }
 
-    private typealias Compress = @convention(c) (
-        UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<UInt>?, UnsafePointer<UInt8>?, UInt, CInt
-    ) -> CInt
+    private typealias Compress =
+        @convention(c) (
+            UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<UInt>?, UnsafePointer<UInt8>?, UInt, CInt
+        ) -> CInt
 
     private static func deflate(_ bytes: [UInt8]) -> [UInt8]? {
         guard let library = unsafe dlopen("libz.so.1", RTLD_NOW | RTLD_LOCAL) else { return nil }

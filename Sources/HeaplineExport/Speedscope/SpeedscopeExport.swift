@@ -24,58 +24,52 @@ struct SpeedscopeExport {
 
     func write(to sink: ExportSink) {
         let tree = export.tree
-        var json = JSONText(sink)
+        var json = JSONWriter { sink.append($0) }
         // Stacks without frames get one of their own behind those of the tree.
         var ends: [Int] = []
-        for sums in tree.sites where sums.node < CallTree.rootCount && !ends.contains(sums.node) { ends.append(sums.node) }
-        json.beginObject()
-        json.field("$schema", "https://www.speedscope.app/file-format-schema.json")
-        json.key("shared")
-        json.beginObject()
-        json.key("frames")
-        json.beginArray()
-        for frame in tree.frames + ends.map({ SymbolFrame(function: export.noStack($0), module: "") }) {
-            json.newline()
-            json.beginObject()
-            json.field("name", frame.function)
-            if let file = frame.file { json.field("file", file) }
-            if let line = frame.line { json.field("line", line) }
-            json.endObject()
+        for sums in tree.sites where sums.node < CallTree.rootCount && !ends.contains(sums.node) {
+            ends.append(sums.node)
         }
-        json.endArray()
-        json.endObject()
-        json.key("profiles")
-        json.beginArray()
-        for profile in Self.profiles {
-            let sites = tree.sites.filter { profile.measure.value($0) > 0 }
-            guard !sites.isEmpty else { continue }
-            json.newline()
-            json.beginObject()
-            json.field("type", "sampled")
-            json.field("name", profile.name)
-            json.field("unit", profile.unit)
-            json.field("startValue", 0)
-            json.field("endValue", sites.reduce(UInt64(0)) { $0 &+ profile.measure.value($1) })
-            json.key("samples")
-            json.beginArray()
-            for sums in sites {
-                json.newline()
-                json.beginArray()
-                for index in path(sums.node, ends) { json.value(index) }
-                json.endArray()
+        json.object { json in
+            json.member("$schema", "https://www.speedscope.app/file-format-schema.json")
+            json.object("shared") { json in
+                json.array("frames") { json in
+                    for frame in tree.frames + ends.map({ SymbolFrame(function: export.noStack($0), module: "") }) {
+                        json.object { json in
+                            json.member("name", frame.function)
+                            if let file = frame.file { json.member("file", file) }
+                            if let line = frame.line { json.member("line", line) }
+                        }
+                    }
+                }
             }
-            json.endArray()
-            json.key("weights")
-            json.beginArray()
-            for sums in sites { json.value(profile.measure.value(sums)) }
-            json.endArray()
-            json.endObject()
+            json.array("profiles") { json in
+                for profile in Self.profiles {
+                    let sites = tree.sites.filter { profile.measure.value($0) > 0 }
+                    guard !sites.isEmpty else { continue }
+                    json.object { json in
+                        json.member("type", "sampled")
+                        json.member("name", profile.name)
+                        json.member("unit", profile.unit)
+                        json.member("startValue", 0)
+                        json.member("endValue", sites.reduce(UInt64(0)) { $0 &+ profile.measure.value($1) })
+                        json.array("samples") { json in
+                            for sums in sites {
+                                json.array { json in
+                                    for index in path(sums.node, ends) { json.value(index) }
+                                }
+                            }
+                        }
+                        json.array("weights") { json in
+                            for sums in sites { json.value(profile.measure.value(sums)) }
+                        }
+                    }
+                }
+            }
+            json.member("name", export.command(of: export.processes.first))
+            json.member("exporter", "heapline")
         }
-        json.endArray()
-        json.field("name", export.command(of: export.processes.first))
-        json.field("exporter", "heapline")
-        json.endObject()
-        json.newline()
+        json.finish()
     }
 
     /// Frame indexes from outer to inner.

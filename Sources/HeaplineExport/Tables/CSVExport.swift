@@ -24,12 +24,15 @@ struct CSVExport {
             let frames = export.frames(sums)
             let culprit = StackTrimming.culprit(frames) ?? frames[0]
             for measure in [
-                Measure.allocations, .bytes, .liveBlocks, .liveBytes, .peakBlocks, .peakBytes, .temporary, .reallocations,
+                Measure.allocations, .bytes, .liveBlocks, .liveBytes, .peakBlocks, .peakBytes, .temporary,
+                .reallocations,
             ] {
                 sink.append("\(measure.value(sums)),")
             }
             let stack = frames.reversed().map { FoldedExport.name($0.function) }.joined(separator: ";")
-            let columns = [culprit.function, culprit.file ?? "", culprit.line.map(String.init) ?? "", culprit.module, stack]
+            let columns = [
+                culprit.function, culprit.file ?? "", culprit.line.map(String.init) ?? "", culprit.module, stack,
+            ]
             sink.append(columns.map(Self.field).joined(separator: ",") + "\n")
         }
     }

@@ -21,84 +21,83 @@ struct JSONLinesExport {
         let history = export.history
         for process in export.processes {
             line(sink, "recording") { json in
-                json.field("version", 1)
-                json.field("process", process.id)
-                json.field("pid", process.pid)
-                json.field("command", export.command(of: process))
-                json.field("mode", process.mode.rawValue)
-                json.field("depth", process.depth)
-                json.field("complete", history.isComplete)
-                json.field("durationNanoseconds", history.duration)
+                json.member("version", 1)
+                json.member("process", process.id)
+                json.member("pid", Int(process.pid))
+                json.member("command", export.command(of: process))
+                json.member("mode", process.mode.rawValue)
+                json.member("depth", process.depth)
+                json.member("complete", history.isComplete)
+                json.member("durationNanoseconds", history.duration)
             }
         }
         line(sink, "totals") { Self.add(history.totals, to: &$0) }
         for sums in export.tree.sites { line(sink, "site") { site(sums, &$0) } }
-        for thread in history.threads { line(sink, "thread") { add(thread, &$0) } }
+        for thread in history.threads { line(sink, "thread") { Self.add(thread, to: &$0) } }
         for (index, bucket) in history.timeline.buckets.enumerated() {
             line(sink, "bucket") { json in
-                json.field("startNanoseconds", history.timeline.start + UInt64(index) * history.timeline.width)
-                json.field("nanoseconds", history.timeline.width)
-                json.field("maxLiveBytes", bucket.maxLiveBytes)
-                json.field("liveBytes", bucket.liveBytes)
-                json.field("liveBlocks", bucket.liveBlocks)
-                json.field("allocations", bucket.allocations)
-                json.field("frees", bucket.frees)
-                json.field("bytesAllocated", bucket.bytesAllocated)
-                json.field("residentBytes", optional: bucket.residentBytes)
+                json.member("startNanoseconds", history.timeline.start + UInt64(index) * history.timeline.width)
+                json.member("nanoseconds", history.timeline.width)
+                json.member("maxLiveBytes", bucket.maxLiveBytes)
+                json.member("liveBytes", bucket.liveBytes)
+                json.member("liveBlocks", bucket.liveBlocks)
+                json.member("allocations", bucket.allocations)
+                json.member("frees", bucket.frees)
+                json.member("bytesAllocated", bucket.bytesAllocated)
+                json.member("residentBytes", bucket.residentBytes)
             }
         }
     }
 
-    private func line(_ sink: ExportSink, _ type: String, _ body: (inout JSONText) -> Void) {
-        var json = JSONText(sink)
-        json.beginObject()
-        json.field("type", type)
-        body(&json)
-        json.endObject()
-        json.newline()
-    }
-
-    static func add(_ totals: Totals, to json: inout JSONText) {
-        json.field("allocations", totals.allocations)
-        json.field("frees", totals.frees)
-        json.field("reallocations", totals.reallocations)
-        json.field("bytesAllocated", totals.bytesAllocated)
-        json.field("failures", totals.failures)
-        json.field("liveBlocks", totals.liveBlocks)
-        json.field("liveBytes", optional: totals.liveBytes)
-        json.field("peakBytes", optional: totals.peakBytes)
-        json.field("peakBlocks", optional: totals.peakBlocks)
-        json.field("peakNanoseconds", optional: totals.peakTime)
-        json.field("temporaryAllocations", optional: totals.temporaryAllocations)
-    }
-
-    private func site(_ sums: CallTree.StackSums, _ json: inout JSONText) {
-        for measure in Measure.allCases { json.field(measure.rawValue, measure.value(sums)) }
-        json.key("stack")
-        json.beginArray()
-        for frame in export.frames(sums) {
-            json.beginObject()
-            json.field("function", frame.function)
-            json.field("file", optional: frame.file)
-            json.field("line", optional: frame.line.map { UInt64(max($0, 0)) })
-            json.field("module", frame.module)
-            json.field("inlined", frame.inlined)
-            json.endObject()
+    private func line(_ sink: ExportSink, _ type: String, _ body: (inout JSONWriter) -> Void) {
+        var json = JSONWriter(isOneLine: true) { sink.append($0) }
+        json.object { json in
+            json.member("type", type)
+            body(&json)
         }
-        json.endArray()
+        json.finish()
     }
 
-    private func add(_ thread: ThreadHistory, _ json: inout JSONText) {
-        json.field("process", thread.process)
-        json.field("thread", thread.index)
-        json.field("name", thread.name)
-        json.field("tid", thread.tid)
-        json.field("allocations", thread.allocations)
-        json.field("bytes", thread.bytes)
-        json.field("frees", thread.frees)
-        json.field("foreignFrees", thread.foreignFrees)
-        json.field("temporary", thread.temporary)
-        json.field("liveBlocks", thread.liveBlocks)
-        json.field("liveBytes", thread.liveBytes)
+    static func add(_ totals: Totals, to json: inout JSONWriter) {
+        json.member("allocations", totals.allocations)
+        json.member("frees", totals.frees)
+        json.member("reallocations", totals.reallocations)
+        json.member("bytesAllocated", totals.bytesAllocated)
+        json.member("failures", totals.failures)
+        json.member("liveBlocks", totals.liveBlocks)
+        json.member("liveBytes", totals.liveBytes)
+        json.member("peakBytes", totals.peakBytes)
+        json.member("peakBlocks", totals.peakBlocks)
+        json.member("peakNanoseconds", totals.peakTime)
+        json.member("temporaryAllocations", totals.temporaryAllocations)
+    }
+
+    private func site(_ sums: CallTree.StackSums, _ json: inout JSONWriter) {
+        for measure in Measure.allCases { json.member(measure.rawValue, measure.value(sums)) }
+        json.array("stack") { json in
+            for frame in export.frames(sums) {
+                json.object { json in
+                    json.member("function", frame.function)
+                    json.member("file", frame.file)
+                    json.member("line", frame.line.map { UInt64(max($0, 0)) })
+                    json.member("module", frame.module)
+                    json.member("inlined", frame.inlined)
+                }
+            }
+        }
+    }
+
+    static func add(_ thread: ThreadHistory, to json: inout JSONWriter) {
+        json.member("process", thread.process)
+        json.member("thread", thread.index)
+        json.member("name", thread.name)
+        json.member("tid", Int(thread.tid))
+        json.member("allocations", thread.allocations)
+        json.member("bytes", thread.bytes)
+        json.member("frees", thread.frees)
+        json.member("foreignFrees", thread.foreignFrees)
+        json.member("temporary", thread.temporary)
+        json.member("liveBlocks", thread.liveBlocks)
+        json.member("liveBytes", thread.liveBytes)
     }
 }
