@@ -13,6 +13,8 @@ struct HeaplineCommand: ParsableCommand {
             RunCommand.self,
             ReportCommand.self,
             ExportCommand.self,
+            DiffCommand.self,
+            CheckCommand.self,
             DoctorCommand.self,
             CollectCommand.self,
             EspCommand.self,

@@ -16,6 +16,10 @@ struct TraceOptions: ParsableArguments {
 
     /// Opens a trace, adds up its events and names its stacks.
     func tree(_ file: String) throws(TraceError) -> CallTree {
+        try Self.tree(file, process: process, noSymbols: noSymbols)
+    }
+
+    static func tree(_ file: String, process: UInt32? = nil, noSymbols: Bool) throws(TraceError) -> CallTree {
         let trace = try Trace.open(file)
         var options = HistoryOptions()
         if let process {

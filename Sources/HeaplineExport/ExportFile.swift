@@ -19,8 +19,8 @@ public enum ExportFile {
     }
 
     /// Creates `path` with what `body` writes to the sink. Nothing is left behind when it throws.
-    public static func write<Failure: Error>(
-        _ path: String, force: Bool, _ body: (ExportSink) throws(Failure) -> Void
+    public static func write(
+        _ path: String, force: Bool, _ body: (ExportSink) throws -> Void
     ) throws {
         try check(path, force: force)
         var status = stat()
@@ -46,8 +46,8 @@ public enum ExportFile {
         }
     }
 
-    private static func write<Failure: Error>(
-        to path: String, flags: CInt, _ body: (ExportSink) throws(Failure) -> Void
+    private static func write(
+        to path: String, flags: CInt, _ body: (ExportSink) throws -> Void
     ) throws {
         let descriptor = unsafe open(path, flags | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {

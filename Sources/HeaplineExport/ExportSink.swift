@@ -30,7 +30,8 @@ public final class ExportSink {
         if buffer.count >= limit { flush() }
     }
 
-    func append(_ bytes: [UInt8]) {
+    /// Takes bytes.
+    public func append(_ bytes: [UInt8]) {
         buffer.append(contentsOf: bytes)
         if buffer.count >= limit { flush() }
     }

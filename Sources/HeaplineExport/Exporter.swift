@@ -77,7 +77,9 @@ public struct Exporter {
         if modes.contains(.sample) { notes.append("recorded in mode sample: numbers are estimates") }
         if modes.count > 1, modes.contains(.count) { notes.append("processes in mode count are left out") }
         if !history.isComplete { notes.append("the recording has gaps; heapline report tells which") }
-        if !tree.hasStacks, !history.sites.isEmpty { notes.append("the trace has no call stacks: record with --depth 64") }
+        if !tree.hasStacks, !history.sites.isEmpty {
+            notes.append("the trace has no call stacks: record with --depth 64")
+        }
         return notes
     }
 

@@ -48,7 +48,9 @@ public struct Fragmentation: Sendable {
                     let isLast = index + 1 == blocks.count
                     let end = Self.end(blocks[index])
                     if isLast || blocks[index + 1].address &- end >= separation && blocks[index + 1].address > end {
-                        add(blocks[first...index], process.id, name: "", start: blocks[first].address, end: end, pinLimit)
+                        add(
+                            blocks[first...index], process.id, name: "", start: blocks[first].address, end: end,
+                            pinLimit)
                         first = index + 1
                     }
                 }

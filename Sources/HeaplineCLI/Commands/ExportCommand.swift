@@ -29,7 +29,9 @@ struct ExportCommand: ParsableCommand {
     var output: String
 
     @Option(
-        help: "What folded stacks are weighted by: \(Measure.allCases.map(\.rawValue).joined(separator: ", ")) (default: bytes).")
+        help:
+            "What folded stacks are weighted by: \(Measure.allCases.map(\.rawValue).joined(separator: ", ")) (default: bytes)."
+    )
     var measure: String?
 
     @Flag(help: "Replace an existing file.")
