@@ -14,8 +14,7 @@ public struct UnwindingProblem: Sendable, Hashable {
     /// What to do about it; nil when nothing can be done.
     public var remedy: String? {
         switch end {
-        case .noRule:
-            module.isEmpty ? "let the runtime keep frame pointers" : "compile it with -fasynchronous-unwind-tables"
+        case .noRule: module.isEmpty ? "let the runtime keep frame pointers" : "compile it with -fasynchronous-unwind-tables"
         case .depth: "record with a larger --depth"
         case .tableFull: "record with a smaller --depth"
         default: nil
