@@ -46,6 +46,7 @@ struct ProcessHistory: ~Copyable {
     var threads = Slab<ThreadSums>()
     var pending = Slab<Pending>()
     var sparePending: Int32 = -1
+    var inversions: Inversions
 
     var events: UInt64 = 0
     var allocations: UInt64 = 0
@@ -61,6 +62,7 @@ struct ProcessHistory: ~Copyable {
     var liveBlocks: UInt64 = 0
     var liveBytes: UInt64 = 0
     var peakBytes: UInt64 = 0
+    var peakBlocks: UInt64 = 0
     var peakTicks: UInt64 = 0
     var lastTicks: UInt64 = 0
     var bucketEndTicks: UInt64 = 0  // where the timeline's open bucket ends on this process's clock
@@ -79,14 +81,20 @@ struct ProcessHistory: ~Copyable {
         clock = process.clock
         self.nodeCount = nodeCount
         weight = process.mode == .sample ? SampleWeight(rate: process.sampleBytes) : nil
+        inversions = Inversions(hz: process.clock.hz)
         nanosecondsPerTick = 1e9 / Double(process.clock.hz)
         siteOf.extend(to: nodeCount, with: 0)
     }
 
     /// Takes in records of this process in time order.
     mutating func consume(_ records: UnsafeBufferPointer<hl_record>, _ shared: inout SharedHistory) {
-        for index in 0..<records.count {
+        // Far enough ahead for a load from memory, near enough to be still there.
+        let ahead = 12
+        let isLarge = live.count > 8192
+        let count = records.count
+        for index in 0..<count {
             let record = unsafe records[index]
+            if isLarge, index &+ ahead < count { unsafe live.prefetch(records[index &+ ahead].address) }
             let ticks = record.time_kind >> 8
             if ticks >= bucketEndTicks { crossBucket(ticks, &shared) }
             lastTicks = ticks
@@ -94,12 +102,13 @@ struct ProcessHistory: ~Copyable {
             case HL_KIND_ALLOC.rawValue:
                 allocate(record, ticks, chain: 0, &shared)
             case HL_KIND_FREE.rawValue:
+                let thread = thread(record.thread)
+                if ticks <= inversions.lateUntil, settleLateFree(record.address, ticks, by: thread) { continue }
                 var block = LiveBlock(address: 0, size: 0, stamp: 0, site: 0, thread: 0)
                 if live.remove(record.address, into: &block) {
-                    release(block, ticks, freedBy: thread(record.thread), &shared)
+                    release(block, ticks, freedBy: thread, &shared)
                 } else {
-                    unknownFrees &+= 1
-                    threads[thread(record.thread)].frees &+= 1
+                    freeOfNothing(record.address, ticks, by: thread)
                 }
             default:
                 rare(record, ticks, &shared)
@@ -122,8 +131,13 @@ struct ProcessHistory: ~Copyable {
             thread: UInt32(thread))
         var old = LiveBlock(address: 0, size: 0, stamp: 0, site: 0, thread: 0)
         if live.insert(block, replaced: &old) {
-            impliedFrees &+= 1
+            replaced(old, ticks)
             release(old, ticks, freedBy: nil, &shared)
+        }
+        defer {
+            if ticks <= inversions.earlyUntil {
+                settleEarlyFree(record.address, ticks, allocatedBy: thread, &shared)
+            }
         }
         var count: UInt64 = 1
         var size = record.size
@@ -152,6 +166,7 @@ struct ProcessHistory: ~Copyable {
         liveBytes &+= size
         if liveBytes > peakBytes {
             peakBytes = liveBytes
+            peakBlocks = liveBlocks
             peakTicks = ticks
         }
         if shared.now.liveBytes > shared.timeline.maxLiveBytes {
