@@ -48,7 +48,7 @@ let package = Package(
         .target(
             name: "HeaplineAnalysis", dependencies: ["CHeaplineFormat", "CESPHeap", "HeaplineCollector"],
             swiftSettings: swift),
-        .target(name: "HeaplineExport", dependencies: ["HeaplineAnalysis"], swiftSettings: swift),
+        .target(name: "HeaplineExport", dependencies: ["HeaplineAnalysis", "HeaplineCollector"], swiftSettings: swift),
         .target(
             name: "Heapline", dependencies: ["CHeaplineRecorder", "CESPHeap", "HeaplineCollector", "HeaplineAnalysis"],
             swiftSettings: swift),
