@@ -5,6 +5,7 @@
 internal import ArgumentParser
 internal import Glibc
 internal import HeaplineCollector
+internal import HeaplineExport
 
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -23,7 +24,10 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Run with another allocator: system, jemalloc, or the path of a library.")
     var allocator: String = "system"
 
-    @Flag(help: "Replace an existing trace.")
+    @Option(help: "Write the report as a page to this file, too.")
+    var html: String?
+
+    @Flag(help: "Replace an existing trace or page.")
     var force = false
 
     @Flag(name: .shortAndLong, help: "No report and no progress; errors only.")
@@ -55,7 +59,20 @@ struct RunCommand: ParsableCommand {
         }
         if let failure = recording.failure { Terminal.error("heapline: \(failure); the program ran on, the rest was not recorded") }
         if !quiet { RunReport.show(trace: path, recording: recording, program: program) }
+        if let html { try writePage(of: path, to: html) }
         SignalRelay.endLike(status: recording.status)
+    }
+
+    /// The program has ended well or not on its own account: a page that cannot be made changes the exit status only
+    /// when the program's was success.
+    private func writePage(of trace: String, to html: String) throws {
+        do throws(TraceError) {
+            try HTMLReport(trace: trace).write(to: html, force: force)
+            if !quiet { Terminal.error("heapline: the report is in \(html)") }
+        } catch {
+            Terminal.error("heapline: no page: \(error)")
+            throw ExitCode(1)
+        }
     }
 
     private func allocatorLibrary() throws -> String? {
