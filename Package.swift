@@ -71,9 +71,11 @@ let package = Package(
         .testTarget(
             name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], swiftSettings: swift),
         .testTarget(
-            name: "HeaplineAnalysisTests", dependencies: ["HeaplineAnalysis"], swiftSettings: swift),
+            name: "HeaplineAnalysisTests",
+            dependencies: ["HeaplineAnalysis", "HeaplineCollector", "HeaplineExport", "CHeaplineFormat"],
+            swiftSettings: swift),
         .testTarget(
-            name: "HeaplineCLITests", dependencies: ["HeaplineCLI", "HeaplineAnalysis"], swiftSettings: swift),
+            name: "EndToEndTests", dependencies: ["HeaplineCLI", "HeaplineAnalysis", "Victim"], swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17

@@ -36,6 +36,8 @@ static void put_free(struct hl_process *process, uint32_t index) {
     while (!hl_cas(&process->free_list, &head, ((head >> 32) + 1) << 32 | (index + 1)));
 }
 
+static uint32_t no_storage; // the session directory was full once: records lost from then on are lost to that
+
 // A segment never used before, or 0: all are made (`*why` unchanged) or there is no storage.
 static uint32_t make_segment(struct hl_process *process, enum hl_loss *why) {
     uint32_t made = hl_load_relaxed(&process->segments_made);
@@ -46,6 +48,7 @@ static uint32_t make_segment(struct hl_process *process, enum hl_loss *why) {
     if (hl_recorder_populate(offset, HL_SEGMENT_BYTES) == 0) return made + 1;
     // No room in the session directory. Segments made later would fail too; those there are go on being recycled.
     if (hl_load_relaxed(&process->segment_count) > made) hl_store_relaxed(&process->segment_count, made);
+    hl_store_relaxed(&no_storage, 1u); // only for the count's name
     *why = HL_LOSS_NO_SPACE;
     return 0;
 }
@@ -98,7 +101,7 @@ static int wait_for_collector(struct hl_process *process, uint64_t *since_ns) {
 
 HL_SLOW int hl_buffer_next_segment(uint32_t core, uint64_t cursor) {
     struct hl_process *process = hl_recorder.process;
-    enum hl_loss why = HL_LOSS_FULL;
+    enum hl_loss why = hl_load_relaxed(&no_storage) ? HL_LOSS_NO_SPACE : HL_LOSS_FULL;
     uint64_t waiting_since = 0;
     uint32_t segment;
     while (!(segment = take_free(process)) && !(segment = make_segment(process, &why))) {

@@ -22,79 +22,42 @@
 // The comparison goes from the inside out and stops at the first difference, so by the same induction it reads only words
 // that a full walk would have read: no memory is touched that the walk would not have found readable.
 // Premises. (a) Rules other than compact ones may use more than (pc, sp, fp): a frame with such a rule is never compared across;
-// its caller's slot is set to `never`, which holds no pc, so the walk takes the step itself, and then goes on comparing.
+// its caller's slot is set to `hl_never`, which holds no pc, so the walk takes the step itself, and then goes on comparing.
 // (b) The depth limit only chooses b. (c) The reason why the stack ends at frame 0 is taken over only where the rule of
 // frame 0 says so; otherwise the step outward from frame 0 is taken again.
 //
 // Ids and the depth limit
 //
-// The id of a frame depends on what lies outside of it up to the cut, so it is remembered per base b: column b % COLUMNS holds
-// ids for frames b and inward. A recursion that goes up and down by less than COLUMNS frames beyond the limit has each of its
-// bases at hand. `valid` counts the frames whose ids hold; changing frame i lowers it to i in every column.
-#include "stack.h"
-#include "unwinder.h"
+// The id of a frame depends on what lies outside of it up to the cut, so it is remembered per base b: column b % HL_COLUMNS holds
+// the ids of frames b and inward, at the end of each group of HL_GROUP_FRAMES. A recursion that goes up and down by less than
+// HL_COLUMNS frames beyond the limit has each of its bases at hand. Changing frame i makes the ids of i and inward invalid
+// in every column.
+#include "stack_memo.h"
 #include "unwind_system.h"
 
 #include <string.h>
 
-#define COLUMNS 8u
 #define EXTRA_FRAMES 8u // walked beyond the depth limit when a cut stack gets shorter, so that this is rare
-
-// What is compared: one line of cache holds two.
-struct link {
-    const uintptr_t *slot;
-    uintptr_t pc;
-    const uintptr_t *fp_slot; // NULL when fp is not live, or not read in the step to this frame
-    uintptr_t fp;
-};
-
-#define FRAME_EXACT 1u
-#define FRAME_BY_FP 2u
-#define FRAME_FP_LIVE 4u
-
-struct frame {
-    uintptr_t sp;
-    uintptr_t fp_slot; // where fp was read from, 0 when handed on
-    uint32_t rule;     // compact rule of this frame, the one that leads outward
-    uint32_t flags;
-};
-
-struct column {
-    uint32_t base;
-    uint32_t root;
-    uint32_t valid;
-};
-
-struct hl_stack_memo {
-    uint32_t depth;
-    uint32_t capacity;
-    uint32_t count;
-    uint32_t epoch;
-    uintptr_t busy; // stack pointer of the capture under way, 0: none
-    uintptr_t stack_low;
-    uintptr_t stack_high;
-    uintptr_t foreign_low; // the stretch of another stack that was last found readable
-    uintptr_t foreign_span;
-    struct column columns[COLUMNS];
-    // Then links[capacity], frames[capacity], ids[capacity][COLUMNS], and room for frames being walked.
-    struct link *links;
-    struct frame *frames;
-    uint32_t (*ids)[COLUMNS];
-    struct link *fresh_links;
-    struct frame *fresh_frames;
-};
-
-static const uintptr_t never = 1; // no pc is 1
+#define SAME_RUN 4u     // frames found as they were before replacing is given up for mere comparing
+// No library is mapped this close below the main stack's high end.
+#define MAIN_STACK_MOST ((uintptr_t)100 << 20)
 
 static uint32_t capacity_for(uint32_t depth) {
     return depth * 2 + 64;
 }
 
-size_t hl_stack_memo_bytes(uint32_t depth) {
-    size_t frame = sizeof(struct link) + sizeof(struct frame);
-    return sizeof(struct hl_stack_memo) + 64 +
-           capacity_for(depth) * (2 * frame + COLUMNS * sizeof(uint32_t));
+static size_t ends_for(uint32_t capacity) {
+    return capacity / HL_GROUP_FRAMES + 1;
 }
+
+size_t hl_stack_memo_bytes(uint32_t depth) {
+    uint32_t capacity = capacity_for(depth);
+    return sizeof(struct hl_stack_memo) + 64 +
+           capacity * 2 * (sizeof(struct hl_frame) + sizeof(uint64_t)) +
+           HL_COLUMNS * ends_for(capacity) * sizeof(struct hl_group_end);
+}
+
+extern void *__libc_stack_end __attribute__((weak));
 
 struct hl_stack_memo *hl_stack_memo_make(void *memory, uint32_t depth, uintptr_t stack_low,
                                          uintptr_t stack_high) {
@@ -106,11 +69,18 @@ struct hl_stack_memo *hl_stack_memo_make(void *memory, uint32_t depth, uintptr_t
     memo->count = 0;
     memo->stack_low = stack_low;
     memo->stack_high = stack_high;
-    memo->links = (struct link *)at;
-    memo->fresh_links = memo->links + capacity;
-    memo->frames = (struct frame *)(memo->fresh_links + capacity);
-    memo->fresh_frames = memo->frames + capacity;
-    memo->ids = (uint32_t(*)[COLUMNS])(memo->fresh_frames + capacity);
+    if (&__libc_stack_end != NULL) {
+        uintptr_t main_end = (uintptr_t)__libc_stack_end;
+        memo->grows = main_end >= stack_low && main_end < stack_high;
+    }
+    memo->frames = (struct hl_frame *)at;
+    memo->fresh = memo->frames + capacity;
+    memo->pcs = (uint64_t *)(memo->fresh + capacity);
+    memo->fresh_pcs = memo->pcs + capacity;
+    struct hl_group_end *ends = (struct hl_group_end *)(memo->fresh_pcs + capacity);
+    for (uint32_t i = 0; i < HL_COLUMNS; i++) {
+        memo->columns[i].ends = ends + i * ends_for(capacity);
+    }
     return memo;
 }
 
@@ -121,7 +91,11 @@ static inline __attribute__((always_inline)) enum hl_step
 take_step(struct hl_cursor *cursor, uint32_t rule, struct hl_stack_window *window) {
     uint32_t kind = rule & 3;
     if (HL_UNWIND_UNLIKELY(kind == HL_RULE_SPECIAL)) {
-        return hl_step_special(cursor, rule, window);
+        struct hl_cursor copy = *cursor; // so that the other path's cursor stays in registers
+        enum hl_step step = hl_step_special(&copy, rule, window);
+        *cursor = copy;
+        cursor->slot = (uintptr_t)&hl_never;
+        return step;
     }
     uintptr_t cfa = (kind == HL_RULE_SP ? cursor->sp : cursor->fp) + hl_rule_cfa_offset(rule);
     uintptr_t ra_offset = hl_rule_ra_offset(rule);
@@ -132,7 +106,7 @@ take_step(struct hl_cursor *cursor, uint32_t rule, struct hl_stack_window *windo
             return HL_STEP_NO_RULE;
         }
         pc = cursor->link;
-        cursor->slot = (uintptr_t)&never;
+        cursor->slot = (uintptr_t)&hl_never;
         if (cfa < cursor->sp) {
             return HL_STEP_BAD_FRAME;
         }
@@ -155,7 +129,6 @@ take_step(struct hl_cursor *cursor, uint32_t rule, struct hl_stack_window *windo
     cursor->pc = hl_code_strip(pc);
     cursor->exact = false;
     cursor->link_known = false;
-    cursor->found_by_fp = false;
     return HL_STEP_CALLER;
 }
 
@@ -173,15 +146,20 @@ static enum hl_root root_of(enum hl_step step) {
 // Why the stack ends before the frame at `cursor`, just stepped to, or 0 when the frame is real. Gives its rule.
 static inline __attribute__((always_inline)) uint32_t
 frame_rule(const struct hl_cursor *cursor, const uint64_t *entries, uint32_t epoch, uint32_t *rule) {
-    if (HL_UNWIND_UNLIKELY(cursor->pc == 0)) {
-        return HL_ROOT_COMPLETE; // thread and process entry leave a zero where a return address would be
-    }
     *rule = hl_rule_at(hl_cursor_address(cursor), entries, epoch);
-    return HL_UNWIND_UNLIKELY(*rule == HL_RULE_OF(HL_SPECIAL_NOT_CODE)) ? HL_ROOT_BAD_FRAME : 0;
+    if (HL_UNWIND_UNLIKELY(*rule == HL_RULE_OF(HL_SPECIAL_NOT_CODE))) {
+        // Thread and process entry leave a zero where a return address would be.
+        return cursor->pc == 0 ? HL_ROOT_COMPLETE : HL_ROOT_BAD_FRAME;
+    }
+    return 0;
 }
 
 static struct hl_cursor cursor_from(struct hl_registers from) {
     return (struct hl_cursor){.pc = from.pc, .sp = from.sp, .fp = from.fp};
+}
+
+static inline uint64_t pc_of(const struct hl_cursor *cursor) {
+    return cursor->pc | (uint64_t)cursor->exact << 63;
 }
 
 static void window_from(struct hl_stack_window *window, uintptr_t sp, uintptr_t own_low,
@@ -207,7 +185,6 @@ static uint32_t capture_full(struct hl_registers from, uint32_t depth, uintptr_t
     if (pcs == NULL) {
         return HL_ROOT_NONE;
     }
-    const uint64_t exact_bit = UINT64_C(1) << 63;
     struct hl_stack_window window;
     window_from(&window, from.sp, own_low, own_high);
     struct hl_cursor cursor = cursor_from(from);
@@ -221,7 +198,7 @@ static uint32_t capture_full(struct hl_registers from, uint32_t depth, uintptr_t
             root = 0;
         }
         if (root == 0) {
-            pcs[count++] = cursor.pc | (cursor.exact ? exact_bit : 0);
+            pcs[count++] = pc_of(&cursor);
             if (rule == HL_RULE_OF(HL_SPECIAL_OUTERMOST)) {
                 root = HL_ROOT_COMPLETE;
             } else if (count == depth) {
@@ -234,7 +211,8 @@ static uint32_t capture_full(struct hl_registers from, uint32_t depth, uintptr_t
     }
     uint32_t id = root;
     while (count-- > 0) {
-        id = hl_intern(id, pcs[count] & ~exact_bit, pcs[count] & exact_bit ? HL_NODE_EXACT : 0);
+        uint64_t pc = pcs[count];
+        id = hl_intern(id, pc & ~HL_PC_EXACT, pc & HL_PC_EXACT ? HL_NODE_EXACT : 0);
     }
     hl_system_memory_drop(pcs, bytes);
     return id;
@@ -246,234 +224,233 @@ uint32_t hl_stack_capture_full(struct hl_registers from, uint32_t depth) {
 
 // MARK: With the memo
 
-// A capture under way.
-struct walk {
-    struct hl_stack_memo *memo;
-    struct hl_cursor cursor;
-    struct hl_stack_window window;
-    const uint64_t *entries;
-    uint32_t epoch;
-    uint32_t depth;
-    uint32_t limit;   // frames to walk: the depth, or a few more when a cut stack got shorter
-    uint32_t fresh;   // frames in the fresh arrays, innermost first; they lie inside of frame keep - 1
-    uint32_t keep;    // remembered frames that may still be met
-    uint32_t count;   // frames once the fresh ones are in place
-    uint32_t changed; // the outermost frame that is not as it was
-    uint32_t root;    // why frame 0 is the last
-};
-
-static bool uses_fp(uint32_t rule) {
-    return (rule & 3) != HL_RULE_SP && rule != HL_RULE_OF(HL_SPECIAL_OUTERMOST);
-}
-
-static bool is_compact(uint32_t rule) {
-    return (rule & 3) != HL_RULE_SPECIAL;
-}
-
-static uint32_t cursor_flags(const struct hl_cursor *cursor) {
-    return (cursor->exact ? FRAME_EXACT : 0) | (cursor->found_by_fp ? FRAME_BY_FP : 0);
-}
-
-static void put(struct link *link, struct frame *frame, const struct hl_cursor *cursor,
-                uint32_t rule) {
-    link->slot = (const uintptr_t *)cursor->slot;
-    link->pc = cursor->pc;
-    link->fp_slot = NULL;
-    link->fp = cursor->fp;
+static inline void put(struct hl_frame *frame, const struct hl_cursor *cursor, uint32_t rule) {
+    uint32_t live = hl_rule_uses_fp(rule);
+    frame->slot = (const uintptr_t *)cursor->slot;
+    frame->checked = live ? (const uintptr_t *)cursor->fp_slot : NULL;
+    frame->fp = cursor->fp;
     frame->sp = cursor->sp;
     frame->fp_slot = cursor->fp_slot;
     frame->rule = rule;
-    frame->flags = cursor_flags(cursor);
+    frame->live = live;
 }
 
 // Moves frames `from` and inward to the fresh ones.
-static void lift(struct walk *walk, uint32_t from) {
+static void lift(struct hl_walk *walk, uint32_t from) {
     struct hl_stack_memo *memo = walk->memo;
     uint32_t fresh = 0;
     for (uint32_t i = walk->count; i-- > from; fresh++) {
-        memo->fresh_links[fresh] = memo->links[i];
-        memo->fresh_frames[fresh] = memo->frames[i];
+        memo->fresh[fresh] = memo->frames[i];
+        memo->fresh_pcs[fresh] = memo->pcs[i];
     }
     walk->fresh = fresh;
     walk->keep = from;
 }
 
 // Puts the fresh frames inside of frame keep - 1.
-static void settle(struct walk *walk) {
+static inline void settle(struct hl_walk *walk) {
     struct hl_stack_memo *memo = walk->memo;
-    uint32_t at = walk->keep;
-    if (at + walk->fresh > memo->capacity) { // drop what lies outside of the depth limit
-        uint32_t drop = at + walk->fresh - walk->depth;
-        at -= drop;
-        memmove(memo->links, memo->links + drop, at * sizeof *memo->links);
-        memmove(memo->frames, memo->frames + drop, at * sizeof *memo->frames);
+    if (HL_UNWIND_UNLIKELY(walk->keep + walk->fresh > memo->capacity)) {
+        uint32_t drop = walk->keep + walk->fresh - walk->depth; // what lies outside of the depth limit
+        walk->keep -= drop;
+        memmove(memo->frames, memo->frames + drop, walk->keep * sizeof *memo->frames);
+        memmove(memo->pcs, memo->pcs + drop, walk->keep * sizeof *memo->pcs);
         walk->changed = 0;
-        walk->keep = at;
+        walk->reshaped = 0;
     }
     if (walk->fresh > 0) {
-        walk->changed = walk->changed < at ? walk->changed : at;
+        walk->changed = walk->changed < walk->keep ? walk->changed : walk->keep;
+        walk->reshaped = walk->reshaped < walk->keep ? walk->reshaped : walk->keep;
+        uint32_t to = walk->keep;
+        for (uint32_t from = walk->fresh; from-- > 0; to++) {
+            memo->frames[to] = memo->fresh[from];
+            memo->pcs[to] = memo->fresh_pcs[from];
+        }
     }
-    for (uint32_t i = walk->fresh; i-- > 0; at++) {
-        memo->links[at] = memo->fresh_links[i];
-        memo->frames[at] = memo->fresh_frames[i];
-    }
+    walk->count = walk->keep + walk->fresh;
     walk->fresh = 0;
-    walk->count = at;
 }
 
-// Marks the frames in which fp is live, from `from` inward, and sets what is compared.
-static void mark_live(struct walk *walk, uint32_t from) {
-    struct hl_stack_memo *memo = walk->memo;
-    for (uint32_t i = from; i < walk->count; i++) {
-        struct frame *frame = &memo->frames[i];
-        struct link *link = &memo->links[i];
-        bool handed_on = i > 0 && memo->frames[i - 1].fp_slot == 0 &&
-                         (memo->frames[i - 1].flags & FRAME_FP_LIVE) != 0;
-        bool was_live = (frame->flags & FRAME_FP_LIVE) != 0;
-        bool live = uses_fp(frame->rule) || handed_on;
-        frame->flags = live ? frame->flags | FRAME_FP_LIVE : frame->flags & ~FRAME_FP_LIVE;
-        if (live && !was_live) { // its value was not kept up to date while nobody needed it
-            uint32_t reader = i;
-            while (reader + 1 < walk->count && memo->frames[reader].fp_slot == 0) {
-                reader++;
-            }
-            const uintptr_t *slot = (const uintptr_t *)memo->frames[reader].fp_slot;
-            link->fp = slot != NULL ? *slot : memo->links[walk->count - 1].fp;
+// The true fp of `frame`, when `met`, at or inward of it, has `fp`.
+static uintptr_t fp_of(const struct hl_frame *frame, const struct hl_frame *met, uintptr_t fp) {
+    while (frame != met && frame->fp_slot == 0) {
+        frame++;
+    }
+    return frame != met ? *(const uintptr_t *)frame->fp_slot : fp;
+}
+
+// `frame` is as it was, but how it is reached from the frame inside of it may have changed.
+static inline void reach(struct hl_frame *frame, const struct hl_cursor *cursor) {
+    frame->slot = (const uintptr_t *)cursor->slot;
+    frame->fp_slot = cursor->fp_slot;
+    frame->checked = frame->live ? (const uintptr_t *)cursor->fp_slot : NULL;
+}
+
+// Takes a step by a compact rule when it leads to where the frame outward of `frame` is remembered. That place is taken from
+// memory, not from the rule: the processor need not wait for the rule to go on, only to find out that it was right to.
+static inline __attribute__((always_inline)) bool
+take_step_along(struct hl_cursor *cursor, uint32_t rule, const struct hl_frame *frame) {
+    uintptr_t cfa =
+        ((rule & 3) == HL_RULE_SP ? cursor->sp : cursor->fp) + hl_rule_cfa_offset(rule);
+    uintptr_t fp_offset = hl_rule_fp_offset(rule);
+    const struct hl_frame *outer = frame - 1;
+    uintptr_t sp = outer->sp;
+    uintptr_t slot = (uintptr_t)outer->slot;
+    if ((rule & 3) == HL_RULE_SPECIAL || sp != cfa || slot != cfa - hl_rule_ra_offset(rule) ||
+        cfa - fp_offset < cursor->sp) {
+        return false;
+    }
+    __asm__("" : "+r"(sp), "+r"(slot)); // keeps the compiler from using what they were found equal to
+    cursor->fp_slot = fp_offset != 0 ? cfa - fp_offset : 0;
+    if (fp_offset != 0) {
+        cursor->fp = *(const uintptr_t *)cursor->fp_slot;
+    }
+    cursor->pc = hl_code_strip(*(const uintptr_t *)slot);
+    cursor->sp = sp;
+    cursor->slot = slot;
+    cursor->exact = false;
+    cursor->link_known = false;
+    return true;
+}
+
+// Compares outward from frame `at`, which is true, to `base`; returns the last frame that is as remembered.
+static inline __attribute__((always_inline)) uint32_t compare(const struct hl_stack_memo *memo,
+                                                              uint32_t at, uint32_t base) {
+    const struct hl_frame *outer = &memo->frames[at];
+    const uint64_t *pc = &memo->pcs[at];
+    for (const uint64_t *last = &memo->pcs[base]; pc != last; pc--) {
+        outer--;
+        if (HL_UNWIND_UNLIKELY(hl_code_strip(*outer->slot) != pc[-1])) {
+            break;
         }
-        link->fp_slot = live ? (const uintptr_t *)frame->fp_slot : NULL;
-        if (i + 1 < walk->count && !is_compact(memo->frames[i + 1].rule)) {
-            link->slot = &never;
+        if (outer->checked != NULL && HL_UNWIND_UNLIKELY(*outer->checked != outer->fp)) {
+            break;
         }
     }
+    return (uint32_t)(pc - memo->pcs);
 }
 
-// The id of frames `base` to count - 1 on `root`.
-static uint32_t intern_frames(struct walk *walk, uint32_t base, uint32_t root) {
-    struct hl_stack_memo *memo = walk->memo;
-    uint32_t which = base % COLUMNS;
-    if (walk->changed < walk->count) {
-        mark_live(walk, walk->changed);
-        for (uint32_t i = 0; i < COLUMNS; i++) {
-            struct column *each = &memo->columns[i];
-            each->valid = each->valid < walk->changed ? each->valid : walk->changed;
+// Goes on where compare() stopped. A frame with another pc and the same compact rule is taken over with the new pc:
+// everything outward of it lies where it lay, by the same rule. Rows of such frames are what a recursive program is made
+// of. Nothing in the loop depends on the frame before, so the processor works on several frames at a time. Returns the
+// last frame that holds, with SAME_RUN frames as they were behind it, or nothing to be done about the next one.
+__attribute__((noinline)) static uint32_t replace(struct hl_walk *walk, uint32_t at, uint32_t base) {
+    const struct hl_stack_memo *memo = walk->memo;
+    const struct hl_frame *outer = &memo->frames[at];
+    uint64_t *at_pc = &memo->pcs[at];
+    const uint64_t *last = &memo->pcs[base];
+    uint64_t *changed = NULL;
+    const uint64_t *entries = walk->entries;
+    uint32_t epoch = walk->epoch;
+    uint32_t same_run = 0;
+    do {
+        outer--;
+        uint64_t pc = hl_code_strip(*outer->slot);
+        uint32_t rule = hl_rule_at(pc - 1, entries, epoch);
+        if (HL_UNWIND_UNLIKELY(rule != outer->rule) ||
+            (outer->checked != NULL && HL_UNWIND_UNLIKELY(*outer->checked != outer->fp))) {
+            break;
         }
+        at_pc--;
+        bool same = *at_pc == pc;
+        *at_pc = pc;
+        changed = same ? changed : at_pc;
+        same_run = same ? same_run + 1 : 0;
+    } while (at_pc != last && same_run < SAME_RUN);
+    if (changed != NULL) {
+        uint32_t outermost = (uint32_t)(changed - memo->pcs);
+        walk->changed = walk->changed < outermost ? walk->changed : outermost;
     }
-    struct column *column = &memo->columns[which];
-    if (column->base != base || column->root != root || column->valid <= base) {
-        column->base = base;
-        column->root = root;
-        column->valid = base;
-    }
-    if (column->valid < walk->count) {
-        uint32_t id = column->valid == base ? root : memo->ids[column->valid - 1][which];
-        for (uint32_t i = column->valid; i < walk->count; i++) {
-            id = hl_intern(id, memo->links[i].pc,
-                           memo->frames[i].flags & FRAME_EXACT ? HL_NODE_EXACT : 0);
-            memo->ids[i][which] = id;
-        }
-        column->valid = walk->count;
-    }
-    return memo->ids[walk->count - 1][which];
+    return (uint32_t)(at_pc - memo->pcs);
 }
 
-// The true fp of frame `at`, when frame `met` inward of it has `fp`.
-static uintptr_t fp_of(const struct walk *walk, uint32_t at, uint32_t met, uintptr_t fp) {
-    const struct frame *frames = walk->memo->frames;
-    while (at < met && frames[at].fp_slot == 0) {
-        at++;
-    }
-    return at < met ? *(const uintptr_t *)frames[at].fp_slot : fp;
-}
-
-// Frame `at` is not part of this stack, but it stays remembered: says how it is reached from the frame inside of it.
-static void continue_from(struct hl_stack_memo *memo, uint32_t at, const struct hl_cursor *cursor) {
-    bool compact = is_compact(memo->frames[at + 1].rule);
-    memo->links[at].slot = compact ? (const uintptr_t *)cursor->slot : &never;
-    memo->frames[at].fp_slot = cursor->fp_slot;
-    bool live = (memo->frames[at].flags & FRAME_FP_LIVE) != 0;
-    memo->links[at].fp_slot = live ? (const uintptr_t *)cursor->fp_slot : NULL;
-}
-
-enum outcome { WALK_ON, WALK_DONE };
-
-// The cursor stands at remembered frame keep - 1: its sp is the same. Goes outward in place while frames stay where they were.
-static enum outcome follow(struct walk *walk) {
-    struct hl_stack_memo *memo = walk->memo;
-    uint32_t at = walk->keep - 1;
-    uint32_t base = walk->count > walk->depth ? walk->count - walk->depth : 0;
-    struct hl_cursor *cursor = &walk->cursor;
-    if (at < base) { // the fresh frames are enough: keep the rest as their continuation
-        continue_from(memo, at, cursor);
-        return WALK_DONE;
-    }
+static inline uint32_t compare_and_replace(struct hl_walk *walk, uint32_t at, uint32_t base) {
     for (;;) {
-        struct link *link = &memo->links[at];
-        struct frame *frame = &memo->frames[at];
+        at = compare(walk->memo, at, base);
+        if (at == base) {
+            return at;
+        }
+        uint32_t next = replace(walk, at, base);
+        if (next == at || next == base) {
+            return next;
+        }
+        at = next;
+    }
+}
+
+// The cursor stands at remembered frame keep - 1: its sp is the same. Goes outward in place while frames stay where they
+// were; true when the stack is complete or deep enough, false when the walk goes on elsewhere.
+static inline __attribute__((always_inline)) bool follow(struct hl_walk *walk) {
+    struct hl_stack_memo *memo = walk->memo;
+    struct hl_frame *frames = memo->frames;
+    uint32_t base = walk->count > walk->depth ? walk->count - walk->depth : 0;
+    uint32_t at = walk->keep - 1;
+    struct hl_cursor cursor = walk->cursor;
+    for (;;) {
+        struct hl_frame *frame = &frames[at];
+        if (HL_UNWIND_UNLIKELY(at < base)) { // not part of this stack, but stays its continuation
+            reach(frame, &cursor);
+            walk->cursor = cursor;
+            return true;
+        }
         uint32_t rule = frame->rule;
-        if (link->pc == cursor->pc && (link->fp == cursor->fp || (frame->flags & FRAME_FP_LIVE) == 0) &&
-            (frame->flags & (FRAME_EXACT | FRAME_BY_FP)) == cursor_flags(cursor)) {
-            link->fp = cursor->fp; // where it is not live it may differ
-            if (at + 1 < walk->count) { // how it was reached may have changed; what it is has not
-                continue_from(memo, at, cursor);
-            }
-            uint32_t met = at;
-            const struct link *outer = link;
-            while (at > base) {
-                outer--;
-                if (HL_UNWIND_UNLIKELY(*outer->slot != outer->pc)) {
-                    break;
+        if (memo->pcs[at] != pc_of(&cursor)) {
+            uint32_t root = frame_rule(&cursor, walk->entries, walk->epoch, &rule);
+            if (HL_UNWIND_UNLIKELY(root != 0)) {
+                if (at + 1 < walk->count) {
+                    lift(walk, at + 1);
+                    walk->keep = 0;
+                    walk->root = root;
+                    return false;
                 }
-                if (outer->fp_slot != NULL && HL_UNWIND_UNLIKELY(*outer->fp_slot != outer->fp)) {
-                    break;
-                }
-                at--;
+                rule = HL_RULE_OF(HL_SPECIAL_UNKNOWN); // the innermost frame is known to be one
             }
-            if (at == base && (base > 0 || walk->count == walk->depth ||
-                               memo->frames[0].rule == HL_RULE_OF(HL_SPECIAL_OUTERMOST))) {
-                return WALK_DONE;
-            }
-            if (at != met) {
-                frame = &memo->frames[at];
-                cursor->fp = fp_of(walk, at, met, cursor->fp);
-                cursor->pc = memo->links[at].pc;
-                cursor->sp = frame->sp;
-                cursor->exact = (frame->flags & FRAME_EXACT) != 0;
-                cursor->found_by_fp = (frame->flags & FRAME_BY_FP) != 0;
-                cursor->link_known = false;
-                rule = frame->rule;
-            }
-        } else {
-            uint32_t root = frame_rule(cursor, walk->entries, walk->epoch, &rule);
-            if (root != 0 && at + 1 < walk->count) {
-                lift(walk, at + 1);
-                walk->keep = 0;
-                walk->root = root;
-                return WALK_ON;
-            }
-            rule = root != 0 ? HL_RULE_OF(HL_SPECIAL_UNKNOWN) : rule;
-            put(link, frame, cursor, rule);
+            memo->pcs[at] = pc_of(&cursor);
             walk->changed = walk->changed < at ? walk->changed : at;
         }
-        if (at == 0 && walk->count == walk->depth) {
-            return WALK_DONE;
+        if (HL_UNWIND_LIKELY(rule == frame->rule && (frame->fp == cursor.fp || frame->live == 0))) {
+            frame->fp = cursor.fp; // where it is not live it may differ
+            reach(frame, &cursor);
+            uint32_t met = at;
+            at = compare_and_replace(walk, met, base);
+            rule = frames[at].rule;
+            if (at == base && (base != 0 || walk->count == walk->depth ||
+                               rule == HL_RULE_OF(HL_SPECIAL_OUTERMOST))) {
+                walk->cursor = cursor;
+                return true;
+            }
+            if (at != met) {
+                cursor.fp = fp_of(&frames[at], &frames[met], cursor.fp);
+                cursor.pc = memo->pcs[at] & ~HL_PC_EXACT;
+                cursor.sp = frames[at].sp;
+                cursor.exact = memo->pcs[at] >> 63;
+                cursor.link_known = false;
+            }
+        } else {
+            put(frame, &cursor, rule);
+            walk->reshaped = walk->reshaped < at ? walk->reshaped : at;
+            if (HL_UNWIND_LIKELY(at != 0 && take_step_along(&cursor, rule, frame))) {
+                at--;
+                continue;
+            }
         }
-        enum hl_step step = take_step(cursor, rule, &walk->window);
+        if (at == 0 && walk->count == walk->depth) {
+            walk->cursor = cursor;
+            return true;
+        }
+        enum hl_step step = take_step(&cursor, rule, &walk->window);
         uint32_t root = step == HL_STEP_CALLER ? 0 : root_of(step);
         if (at == 0) { // the end of the stack, as before or not
             if (root == 0) {
-                root = frame_rule(cursor, walk->entries, walk->epoch, &rule);
+                root = frame_rule(&cursor, walk->entries, walk->epoch, &rule);
             }
             if (root != 0) {
                 walk->root = root;
-                return WALK_DONE;
+                return true;
             }
             walk->limit = walk->depth + EXTRA_FRAMES;
-        } else if (root == 0 && memo->frames[at - 1].sp == cursor->sp) {
+        } else if (root == 0 && frames[at - 1].sp == cursor.sp) {
             at--;
-            if (at < base) {
-                continue_from(memo, at, cursor);
-                return WALK_DONE;
-            }
             continue;
         }
         lift(walk, at);
@@ -481,85 +458,145 @@ static enum outcome follow(struct walk *walk) {
             walk->keep = 0;
             walk->root = root;
         }
-        return WALK_ON;
+        walk->cursor = cursor;
+        return false;
     }
 }
 
-// Cost at depth 32 with nothing changed: see Perf. One compare per frame, no rule, no hash.
+// Walks until the cursor meets a remembered frame's place, or the stack ends (walk->root says why).
+static void walk_fresh(struct hl_walk *walk) {
+    struct hl_stack_memo *memo = walk->memo;
+    struct hl_cursor cursor = walk->cursor;
+    uint32_t keep = walk->keep;
+    uint32_t fresh = walk->fresh;
+    while (walk->root == 0) {
+        while (keep > 0 && memo->frames[keep - 1].sp < cursor.sp) {
+            keep--;
+        }
+        if (keep > 0 && memo->frames[keep - 1].sp == cursor.sp) {
+            break;
+        }
+        if (fresh >= walk->limit) {
+            walk->root = HL_ROOT_DEPTH;
+            break;
+        }
+        uint32_t rule = 0;
+        walk->root = frame_rule(&cursor, walk->entries, walk->epoch, &rule);
+        if (HL_UNWIND_UNLIKELY(walk->root != 0)) {
+            if (fresh != 0) {
+                break;
+            }
+            rule = HL_RULE_OF(HL_SPECIAL_UNKNOWN); // the innermost frame is known to be one
+            walk->root = 0;
+        }
+        put(&memo->fresh[fresh], &cursor, rule);
+        memo->fresh_pcs[fresh] = pc_of(&cursor);
+        fresh++;
+        if (fresh < walk->limit) {
+            enum hl_step step = take_step(&cursor, rule, &walk->window);
+            walk->root = step == HL_STEP_CALLER ? 0 : root_of(step);
+        }
+    }
+    walk->keep = walk->root == 0 ? keep : 0;
+    walk->fresh = fresh;
+    walk->cursor = cursor;
+}
+
+// Cost when little changed: 10 instructions per frame compared, 60 per frame walked, 90 per HL_GROUP_FRAMES of new ids.
 static uint32_t capture(struct hl_stack_memo *memo, struct hl_registers from, uint32_t depth,
                         const uint64_t *entries, uint32_t epoch) {
-    struct walk walk = {
-        .memo = memo,
-        .cursor = cursor_from(from),
-        .entries = entries,
-        .epoch = epoch,
-        .depth = depth,
-        .limit = depth,
-        .keep = memo->count,
-        .count = memo->count,
-        .changed = UINT32_MAX,
-    };
+    struct hl_walk walk;
+    walk.memo = memo;
+    walk.cursor = cursor_from(from);
+    walk.entries = entries;
+    walk.epoch = epoch;
+    walk.depth = depth;
+    walk.limit = depth;
+    walk.fresh = 0;
+    walk.keep = memo->count;
+    walk.count = memo->count;
+    walk.changed = UINT32_MAX;
+    walk.reshaped = UINT32_MAX;
+    walk.root = 0;
     window_from(&walk.window, from.sp, memo->stack_low, memo->stack_high);
-    if (HL_UNWIND_UNLIKELY(walk.window.span == 0) && from.sp >= memo->foreign_low &&
-        from.sp - memo->foreign_low < memo->foreign_span) {
+    bool foreign = walk.window.span == 0;
+    if (HL_UNWIND_UNLIKELY(foreign) && from.sp - memo->foreign_low < memo->foreign_span) {
         walk.window.low = memo->foreign_low;
         walk.window.span = memo->foreign_span;
     }
-    bool foreign = !(from.sp >= memo->stack_low && from.sp < memo->stack_high);
     for (;;) {
-        if (walk.root == 0) {
-            while (walk.keep > 0 && memo->frames[walk.keep - 1].sp < walk.cursor.sp) {
-                walk.keep--;
-            }
-            if (walk.keep > 0 && memo->frames[walk.keep - 1].sp == walk.cursor.sp) {
-                settle(&walk);
-                if (follow(&walk) == WALK_DONE) {
-                    break;
-                }
-                continue;
-            }
-            if (walk.fresh >= walk.limit) {
-                walk.root = HL_ROOT_DEPTH;
-                continue;
-            }
-            uint32_t rule = 0;
-            uint32_t root = frame_rule(&walk.cursor, entries, epoch, &rule);
-            if (root != 0 && walk.fresh == 0) {
-                rule = HL_RULE_OF(HL_SPECIAL_UNKNOWN); // the innermost frame is known to be one
-                root = 0;
-            }
-            if (root == 0) {
-                put(&memo->fresh_links[walk.fresh], &memo->fresh_frames[walk.fresh], &walk.cursor,
-                    rule);
-                walk.fresh++;
-            }
-            if (root != 0) {
-                walk.root = root;
-            } else if (walk.fresh < walk.limit) {
-                enum hl_step step = take_step(&walk.cursor, rule, &walk.window);
-                walk.root = step == HL_STEP_CALLER ? 0 : root_of(step);
-            }
-            continue;
+        walk_fresh(&walk);
+        if (walk.root != 0) {
+            walk.changed = 0;
+            walk.reshaped = 0;
+            settle(&walk);
+            break;
         }
-        walk.keep = 0;
-        walk.changed = 0;
         settle(&walk);
-        break;
+        if (follow(&walk)) {
+            break;
+        }
     }
     memo->count = walk.count;
     uint32_t base = walk.count > depth ? walk.count - depth : 0;
     uint32_t root = HL_ROOT_DEPTH;
+    bool solid = true;
     if (memo->frames[base].rule == HL_RULE_OF(HL_SPECIAL_OUTERMOST)) {
         root = HL_ROOT_COMPLETE;
     } else if (walk.count < depth) {
         root = walk.root;
+        solid = false;
     }
-    uint32_t id = intern_frames(&walk, base, root);
+    uint32_t id = hl_stack_ids(&walk, base, root, solid);
     if (HL_UNWIND_UNLIKELY(foreign)) {
         memo->foreign_low = walk.window.low;
         memo->foreign_span = walk.window.span;
     }
     return id;
+}
+
+// The id of the last stack when this is that one again, or 0. What follow() does, for the most frequent case.
+static inline __attribute__((always_inline)) uint32_t
+same_stack(struct hl_stack_memo *memo, struct hl_registers from, uint32_t depth) {
+    uint32_t count = memo->count;
+    if (HL_UNWIND_UNLIKELY(count == 0)) {
+        return 0;
+    }
+    struct hl_frame *frame = &memo->frames[count - 1];
+    uint32_t base = count > depth ? count - depth : 0;
+    const struct hl_column *column = &memo->columns[base % HL_COLUMNS];
+    if (memo->pcs[count - 1] != from.pc || frame->sp != from.sp || (frame->fp != from.fp && frame->live) ||
+        column->base != base || column->count != count || !column->solid ||
+        compare(memo, count - 1, base) != base) {
+        return 0;
+    }
+    frame->fp = from.fp;
+    return column->id;
+}
+
+// Makes the memo fit for a capture that does not find it so; false when it is in use by the code that a signal interrupted.
+HL_UNWIND_SLOW static bool make_ready(struct hl_stack_memo *memo, struct hl_registers from,
+                                      uint32_t epoch) {
+    bool own = from.sp >= memo->stack_low && from.sp < memo->stack_high;
+    if (memo->grows && !own && from.sp < memo->stack_low &&
+        memo->stack_high - from.sp < MAIN_STACK_MOST) {
+        memo->stack_low = from.sp;
+        own = true;
+    }
+    if (memo->busy != 0 && (from.sp < memo->busy || !own)) {
+        return false;
+    }
+    if (memo->busy != 0 || memo->epoch != epoch) {
+        // The modules changed, or a signal handler left an earlier capture by longjmp: its frame is gone.
+        memo->count = 0;
+        memo->epoch = epoch;
+        memo->columns_used = 0;
+        for (uint32_t i = 0; i < HL_COLUMNS; i++) {
+            memo->columns[i].valid = 0;
+            memo->columns[i].count = 0;
+        }
+    }
+    return true;
 }
 
 uint32_t hl_stack_capture(struct hl_stack_memo *memo, struct hl_registers from, uint32_t depth) {
@@ -571,19 +608,13 @@ uint32_t hl_stack_capture(struct hl_stack_memo *memo, struct hl_registers from, 
     }
     const uint64_t *entries = __atomic_load_n(&hl_rule_entries, __ATOMIC_ACQUIRE);
     uint32_t epoch = __atomic_load_n(&hl_rule_epoch, __ATOMIC_ACQUIRE);
-    if (HL_UNWIND_UNLIKELY(entries == NULL || memo->busy != 0 || memo->epoch != epoch)) {
+    if (HL_UNWIND_UNLIKELY(entries == NULL || memo->busy != 0 || memo->epoch != epoch ||
+                           from.sp < memo->stack_low)) {
         if (!hl_rules_start()) {
             return HL_ROOT_NONE;
         }
-        bool own = from.sp >= memo->stack_low && from.sp < memo->stack_high;
-        if (memo->busy != 0 && (from.sp < memo->busy || !own)) {
+        if (!make_ready(memo, from, epoch)) {
             return capture_full(from, depth, memo->stack_low, memo->stack_high);
-        }
-        // Either the modules changed, or a signal handler left an earlier capture by longjmp: its frame is gone.
-        memo->count = 0;
-        memo->epoch = epoch;
-        for (uint32_t i = 0; i < COLUMNS; i++) {
-            memo->columns[i] = (struct column){0, 0, 0};
         }
         entries = __atomic_load_n(&hl_rule_entries, __ATOMIC_ACQUIRE);
     }
@@ -591,7 +622,10 @@ uint32_t hl_stack_capture(struct hl_stack_memo *memo, struct hl_registers from, 
     // program order as the compiler keeps it is enough.
     memo->busy = from.sp;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    uint32_t id = capture(memo, from, depth, entries, epoch);
+    uint32_t id = same_stack(memo, from, depth);
+    if (HL_UNWIND_UNLIKELY(id == 0)) {
+        id = capture(memo, from, depth, entries, epoch);
+    }
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     memo->busy = 0;
     return id;

@@ -94,16 +94,18 @@ bool hl_rules_start(void) {
 }
 
 HL_UNWIND_SLOW uint32_t hl_rule_find(uintptr_t address) {
+    if (address + 1 < 4096 || hl_code_key(address) >> HL_KEY_BITS != 0) {
+        return HL_RULE_OF(HL_SPECIAL_NOT_CODE); // the kernel's, or the call before address 0: the end of a stack
+    }
     // The epoch is read before the module is looked at: a rule of a module that goes away meanwhile is stored under the
     // epoch in which it was right, and matches no reader of a later one.
     uint32_t epoch = __atomic_load_n(&hl_rule_epoch, __ATOMIC_ACQUIRE);
     uint32_t rule = compile(address);
     uint64_t *entries = __atomic_load_n(&hl_rule_entries, __ATOMIC_ACQUIRE);
-    if (hl_code_key(address) >> HL_KEY_BITS == 0 && entries != NULL) {
+    if (entries != NULL) {
         uint64_t hash = hl_rule_hash(address);
         // Relaxed: the word is the whole entry.
-        __atomic_store_n(&entries[hash >> 32],
-                         hash << 32 | (uint64_t)(epoch & 31) << HL_RULE_BITS | rule,
+        __atomic_store_n(&entries[hl_rule_index(hash)], hl_rule_tag(hash, epoch) | rule,
                          __ATOMIC_RELAXED);
     }
     return rule;

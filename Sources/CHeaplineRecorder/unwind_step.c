@@ -149,7 +149,6 @@ static enum hl_step step_row(struct hl_cursor *cursor, const struct hl_row *row,
     caller.sp = (uintptr_t)sp;
     caller.fp = (uintptr_t)fp;
     caller.exact = cfi->signal_frame;
-    caller.found_by_fp = false;
     bool forward = caller.sp > cursor->sp || (caller.sp == cursor->sp && HL_REGISTER_LINK >= 0);
     if (!cfi->signal_frame && !forward) {
         return HL_STEP_BAD_FRAME; // a caller's frame lies outside its callee's; only a signal changes stacks
@@ -181,9 +180,6 @@ HL_UNWIND_SLOW enum hl_step hl_step_full(struct hl_cursor *cursor,
 // nothing promises that it keeps a frame pointer.
 static enum hl_step step_frame_pointer(struct hl_cursor *cursor, struct hl_stack_window *window) {
     uintptr_t fp = cursor->fp;
-    if (fp == 0 && cursor->found_by_fp) {
-        return HL_STEP_OUTERMOST; // the ABI's mark of the outermost frame
-    }
     if (fp < cursor->sp || !hl_window_holds(window, fp) || !hl_window_holds(window, fp + 8)) {
         return HL_STEP_NO_RULE;
     }
@@ -207,7 +203,6 @@ static enum hl_step step_frame_pointer(struct hl_cursor *cursor, struct hl_stack
     cursor->fp_slot = fp;
     cursor->exact = false;
     cursor->link_known = false;
-    cursor->found_by_fp = true;
     cursor->known = 0;
     return HL_STEP_CALLER;
 }

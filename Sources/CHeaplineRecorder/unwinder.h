@@ -138,7 +138,6 @@ struct hl_cursor {
     uintptr_t fp;
     bool exact;         // pc is an interrupted instruction, not a return address
     bool link_known;    // aarch64: `link` is x30
-    bool found_by_fp;   // this frame was reached by its callee's frame pointer alone
     uintptr_t link;
     uintptr_t slot;     // where pc was read from
     uintptr_t fp_slot;  // where fp was read from, or 0 when it is the callee's
@@ -188,6 +187,16 @@ static inline uintptr_t hl_cursor_address(const struct hl_cursor *cursor) {
     return cursor->pc - !cursor->exact;
 }
 
+// MARK: Ids of several frames at once
+
+#define HL_GROUP_FRAMES 6u
+#define HL_PC_EXACT (UINT64_C(1) << 63) // user code never has this bit
+// The id of `count` (1 to HL_GROUP_FRAMES) frames inside of `parent`: outermost first, HL_PC_EXACT as flag, 0 beyond
+// `count`. `hash` is hl_intern_group_hash() of the hash of all groups outward; it chooses where to look and decides nothing.
+uint32_t hl_intern_group(uint32_t parent, const uint64_t pcs[HL_GROUP_FRAMES], uint32_t count,
+                         uint32_t epoch, uint64_t hash);
+uint64_t hl_intern_group_hash(uint64_t outer, const uint64_t pcs[HL_GROUP_FRAMES]);
+void hl_intern_group_prefetch(uint64_t hash);
 // Gives no id of an earlier epoch out again (intern.c).
 void hl_intern_forget(void);
 
@@ -214,7 +223,7 @@ bool hl_cursor_register(const struct hl_cursor *cursor, uint64_t number, uint64_
 //
 // The key (HL_KEY_BITS of the address) is multiplied by an odd number modulo 2^HL_KEY_BITS, which only permutes the keys:
 // the top bits of the product choose the entry and the remaining 32 are the tag, so equal entry and tag mean equal key.
-// No verification beyond the tag is needed.
+// No verification beyond the tag is needed. (Product and tag are kept at the top of a word, so that no masks are needed.)
 #define HL_RULE_INDEX_BITS (HL_KEY_BITS - 32)
 #define HL_RULE_ENTRIES ((size_t)1 << HL_RULE_INDEX_BITS)
 #define HL_RULE_BITS 27
@@ -224,21 +233,24 @@ extern uint64_t *hl_rule_entries __attribute__((visibility("hidden"))); // NULL 
 extern uint32_t hl_rule_epoch __attribute__((visibility("hidden")));    // counts module changes
 
 static inline uint64_t hl_rule_hash(uintptr_t address) {
-    return hl_code_key(address) * UINT64_C(0x5851f42d4c957f2d) &
-           ((UINT64_C(1) << HL_KEY_BITS) - 1);
+    return hl_code_key(address) * (UINT64_C(0x5851f42d4c957f2d) << (64 - HL_KEY_BITS));
+}
+static inline uint64_t hl_rule_index(uint64_t hash) {
+    return hash >> (64 - HL_RULE_INDEX_BITS);
+}
+// An entry without its rule.
+static inline uint64_t hl_rule_tag(uint64_t hash, uint32_t epoch) {
+    return hash << HL_RULE_INDEX_BITS | (uint64_t)(epoch & 31) << HL_RULE_BITS;
 }
 
-// Cost when cached: 12 instructions, two loads. Relaxed loads: an entry stands alone, it publishes nothing else.
-static inline uint32_t hl_rule_at(uintptr_t address, const uint64_t *entries, uint32_t epoch) {
-    if (HL_UNWIND_UNLIKELY(hl_code_key(address) >> HL_KEY_BITS != 0)) {
-        return hl_rule_find(address);
-    }
+// Cost when cached: 15 instructions, one load that depends on the address. Relaxed: an entry stands alone.
+static inline __attribute__((always_inline)) uint32_t
+hl_rule_at(uintptr_t address, const uint64_t *entries, uint32_t epoch) {
     uint64_t hash = hl_rule_hash(address);
-    uint64_t entry = __atomic_load_n(&entries[hash >> 32], __ATOMIC_RELAXED);
-    uint64_t wanted = hash << 32 | (uint64_t)(epoch & 31) << HL_RULE_BITS;
-    uint64_t difference = entry ^ wanted;
-    if (HL_UNWIND_LIKELY(difference <= HL_RULE_MASK && difference != 0)) {
-        return (uint32_t)difference;
+    uint64_t entry = __atomic_load_n(&entries[hl_rule_index(hash)], __ATOMIC_RELAXED);
+    uint64_t rule = entry ^ hl_rule_tag(hash, epoch);
+    if (HL_UNWIND_LIKELY(rule - 1 < HL_RULE_MASK && hl_code_key(address) >> HL_KEY_BITS == 0)) {
+        return (uint32_t)rule;
     }
     return hl_rule_find(address);
 }

@@ -47,6 +47,7 @@ struct ProcessHistory: ~Copyable {
     var threads = Slab<ThreadSums>()
     var pending = Slab<Pending>()
     var sparePending: Int32 = -1
+    var inversions: Inversions
 
     var events: UInt64 = 0
     var allocations: UInt64 = 0
@@ -62,6 +63,7 @@ struct ProcessHistory: ~Copyable {
     var liveBlocks: UInt64 = 0
     var liveBytes: UInt64 = 0
     var peakBytes: UInt64 = 0
+    var peakBlocks: UInt64 = 0
     var peakTicks: UInt64 = 0
     var lastTicks: UInt64 = 0
     var bucketEndTicks: UInt64 = 0  // where the timeline's open bucket ends on this process's clock
@@ -80,6 +82,7 @@ struct ProcessHistory: ~Copyable {
         clock = process.clock
         self.nodeCount = nodeCount
         weight = process.mode == .sample ? SampleWeight(rate: process.sampleBytes) : nil
+        inversions = Inversions(hz: process.clock.hz)
         nanosecondsPerTick = 1e9 / Double(process.clock.hz)
         siteOf.extend(to: nodeCount, with: 0)
     }
@@ -95,12 +98,13 @@ struct ProcessHistory: ~Copyable {
             case HL_KIND_ALLOC.rawValue:
                 allocate(record, ticks, chain: 0, &shared)
             case HL_KIND_FREE.rawValue:
+                let thread = thread(record.thread)
+                if ticks <= inversions.lateUntil, settleLateFree(record.address, ticks, by: thread) { continue }
                 var block = LiveBlock(address: 0, size: 0, stamp: 0, site: 0, thread: 0)
                 if live.remove(record.address, into: &block) {
-                    release(block, ticks, freedBy: thread(record.thread), &shared)
+                    release(block, ticks, freedBy: thread, &shared)
                 } else {
-                    unknownFrees &+= 1
-                    threads[thread(record.thread)].frees &+= 1
+                    freeOfNothing(record.address, ticks, by: thread)
                 }
             default:
                 rare(record, ticks, &shared)
@@ -123,8 +127,13 @@ struct ProcessHistory: ~Copyable {
             thread: UInt32(thread))
         var old = LiveBlock(address: 0, size: 0, stamp: 0, site: 0, thread: 0)
         if live.insert(block, replaced: &old) {
-            impliedFrees &+= 1
+            replaced(old, ticks)
             release(old, ticks, freedBy: nil, &shared)
+        }
+        defer {
+            if ticks <= inversions.earlyUntil {
+                settleEarlyFree(record.address, ticks, allocatedBy: thread, &shared)
+            }
         }
         var count: UInt64 = 1
         var size = record.size
@@ -153,6 +162,7 @@ struct ProcessHistory: ~Copyable {
         liveBytes &+= size
         if liveBytes > peakBytes {
             peakBytes = liveBytes
+            peakBlocks = liveBlocks
             peakTicks = ticks
         }
         if shared.now.liveBytes > shared.timeline.maxLiveBytes {

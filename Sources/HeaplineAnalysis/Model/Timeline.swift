@@ -18,6 +18,12 @@ public struct Timeline: Sendable {
         public var bytesAllocated: UInt64 = 0
         /// Resident bytes last seen in or before the span; nil when never.
         public var residentBytes: UInt64?
+
+        public init(maxLiveBytes: UInt64 = 0, liveBytes: UInt64 = 0, liveBlocks: UInt64 = 0) {
+            self.maxLiveBytes = maxLiveBytes
+            self.liveBytes = liveBytes
+            self.liveBlocks = liveBlocks
+        }
     }
 
     /// Nanoseconds from the trace's start to the first bucket.
@@ -64,10 +70,12 @@ public struct Timeline: Sendable {
     mutating func finish(_ now: Now) { close(now) }
 
     private mutating func close(_ now: Now) {
-        let bucket = Bucket(
+        var bucket = Bucket(
             maxLiveBytes: max(maxLiveBytes, now.liveBytes, last.liveBytes), liveBytes: now.liveBytes,
-            liveBlocks: now.liveBlocks, allocations: now.allocations &- last.allocations,
-            frees: now.frees &- last.frees, bytesAllocated: now.bytesAllocated &- last.bytesAllocated)
+            liveBlocks: now.liveBlocks)
+        bucket.allocations = now.allocations &- last.allocations
+        bucket.frees = now.frees &- last.frees
+        bucket.bytesAllocated = now.bytesAllocated &- last.bytesAllocated
         buckets.append(bucket)
         last = now
         maxLiveBytes = now.liveBytes

@@ -5,7 +5,6 @@
 internal import ArgumentParser
 internal import Glibc
 internal import HeaplineCollector
-internal import HeaplineExport
 
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,10 +23,13 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Run with another allocator: system, jemalloc, or the path of a library.")
     var allocator: String = "system"
 
-    @Option(help: "Write the report as a page to this file, too.")
+    @Option(help: "Write the report as one HTML file, too.")
     var html: String?
 
-    @Flag(help: "Replace an existing trace or page.")
+    @Flag(help: "A trace file for each process: FILE for the first, FILE.NUMBER.PID for the others.")
+    var separate = false
+
+    @Flag(help: "Replace an existing trace and HTML file.")
     var force = false
 
     @Flag(name: .shortAndLong, help: "No report and no progress; errors only.")
@@ -45,11 +47,14 @@ struct RunCommand: ParsableCommand {
             throw CommandFailure(
                 "libheapline-preload.so was not found beside \(Installation.command); build the package, or set HEAPLINE_PRELOAD")
         }
+        if let html, !force, unsafe access(html, F_OK) == 0 {
+            throw CommandFailure("\(html): exists already; --force replaces it")
+        }
         let name = program[0].split(separator: "/").last.map(String.init) ?? "program"
         let path = output ?? "heapline.\(name).\(getpid()).heapline"
         let setup = Recording.Setup(
             program: program, options: options, allocator: try allocatorLibrary(), library: library, output: path,
-            force: force, quiet: quiet)
+            force: force, quiet: quiet, separate: separate)
         let recording: Recording
         do {
             recording = try Recording.run(setup)
@@ -58,21 +63,15 @@ struct RunCommand: ParsableCommand {
             throw ExitCode(failure.exitCode)
         }
         if let failure = recording.failure { Terminal.error("heapline: \(failure); the program ran on, the rest was not recorded") }
-        if !quiet { RunReport.show(trace: path, recording: recording, program: program) }
-        if let html { try writePage(of: path, to: html) }
-        SignalRelay.endLike(status: recording.status)
-    }
-
-    /// The program has ended well or not on its own account: a page that cannot be made changes the exit status only
-    /// when the program's was success.
-    private func writePage(of trace: String, to html: String) throws {
-        do throws(TraceError) {
-            try HTMLReport(trace: trace).write(to: html, force: force)
-            if !quiet { Terminal.error("heapline: the report is in \(html)") }
-        } catch {
-            Terminal.error("heapline: no page: \(error)")
-            throw ExitCode(1)
+        if !quiet || html != nil {
+            do throws(TraceError) {
+                try RunReport.show(
+                    trace: path, recording: recording, program: program, html: html, force: force, quiet: quiet)
+            } catch {
+                Terminal.error("heapline: \(error)")
+            }
         }
+        SignalRelay.endLike(status: recording.status)
     }
 
     private func allocatorLibrary() throws -> String? {

@@ -3,7 +3,7 @@
 // One history as one HTML file that needs nothing else: no network, no second file. The page is in Page/ (HTML, CSS and
 // JavaScript, embedded in the command); here its data are put in.
 //
-//   try HTMLReport(tree).write(to: "report.html", force: false)
+//   try HTMLReport(report).write(to: "report.html", force: false)
 //
 // The file stays below `byteLimit` whatever the trace: what is held of each stack is halved until it fits, and the page
 // says what it left out. Range selection needs a history with activity (HistoryOptions.activity).
@@ -23,30 +23,29 @@ public struct HTMLReport {
     /// Makes the page of one history.
     ///
     /// - Parameter title: what to call it; the command that was recorded by default.
-    public init(_ tree: CallTree, title: String? = nil) throws(TraceError) {
-        try self.init(trees: [tree], title: title)
+    public init(_ report: Report, title: String? = nil) throws(TraceError) {
+        try self.init(reports: [report], title: title)
     }
 
     /// Reads a trace and makes its page.
     public init(trace path: String, symbols: SymbolizerOptions = SymbolizerOptions()) throws(TraceError) {
-        let history = try Trace.open(path).history(HistoryOptions(activity: true))
-        try self.init(CallTree(history, symbols: symbols))
+        try self.init(Report(Trace.open(path), options: HistoryOptions(activity: true), symbols: symbols))
     }
 
     /// Makes the page that compares a history with an older one. Stacks are matched by the names of their functions.
-    public init(_ tree: CallTree, comparedTo old: CallTree, title: String? = nil) throws(TraceError) {
-        try self.init(trees: [tree, old], title: title)
+    public init(_ report: Report, comparedTo old: Report, title: String? = nil) throws(TraceError) {
+        try self.init(reports: [report, old], title: title)
     }
 
-    private init(trees: [CallTree], title: String?) throws(TraceError) {
+    private init(reports: [Report], title: String?) throws(TraceError) {
         var limits = PageLimits()
         while true {
             var data: [UInt8] = []
-            let pages = trees.map { PageData($0, limits) }
+            let pages = reports.map { PageData($0, limits) }
             var members: [(String, PageJSON)] = [
-                ("title", .text(title ?? pages[0].command)), ("now", try pages[0].json()),
+                ("title", .text(title ?? pages[0].command)), ("now", pages[0].json()),
             ]
-            if pages.count > 1 { members.append(("before", try pages[1].json())) }
+            if pages.count > 1 { members.append(("before", pages[1].json())) }
             PageJSON.object(members).write(to: &data)
             let page = Self.page(data, title: title ?? pages[0].command)
             if page.count <= Self.byteLimit || limits.stacks <= 50 {

@@ -7,18 +7,19 @@ internal import HeaplineAnalysis
 internal import HeaplineCollector
 
 struct PageData {
-    let tree: CallTree
+    let report: Report
     let limits: PageLimits
     private let stacks: PageStacks
-    private var history: History { tree.history }
+    private var tree: CallTree { report.tree }
+    private var history: History { report.history }
 
-    init(_ tree: CallTree, _ limits: PageLimits) {
-        self.tree = tree
+    init(_ report: Report, _ limits: PageLimits) {
+        self.report = report
         self.limits = limits
-        stacks = PageStacks(tree, limits)
+        stacks = PageStacks(report.tree, limits)
     }
 
-    func json() throws(TraceError) -> PageJSON {
+    func json() -> PageJSON {
         var members: [(String, PageJSON)] = [
             ("command", .text(command)), ("startUnixNanoseconds", .text(String(history.trace.startUnixNanoseconds))),
             ("duration", .unsigned(history.duration)), ("totals", totals), ("recording", recording),
@@ -29,14 +30,14 @@ struct PageData {
         ]
         members += stacks.json()
         members.append(("activity", stacks.activity()))
-        members.append(("leaks", try leaks()))
+        members.append(("leaks", leaks()))
         return .object(members)
     }
 
-    /// The command line of the first process.
+    /// The command line of the program that was run.
     var command: String {
-        guard let first = history.trace.processes.first else { return history.trace.path }
-        return first.arguments.isEmpty ? first.name : first.arguments.joined(separator: " ")
+        guard let main = report.mainProcess else { return history.trace.path }
+        return main.arguments.isEmpty ? main.name : main.arguments.joined(separator: " ")
     }
 
     // MARK: Totals
@@ -48,18 +49,19 @@ struct PageData {
             ("reallocations", .unsigned(totals.reallocations)), ("bytesAllocated", .unsigned(totals.bytesAllocated)),
             ("peakBytes", PageJSON(totals.peakBytes)), ("liveBlocks", .unsigned(totals.liveBlocks)),
             ("liveBytes", PageJSON(totals.liveBytes)), ("temporaryAllocations", PageJSON(totals.temporaryAllocations)),
-            ("peakBlocks", PageJSON(totals.peakBlocks)), ("peakTime", PageJSON(totals.peakTime)),
+            ("peakBlocks", PageJSON(totals.peakBlocks)), ("peakNanoseconds", PageJSON(totals.peakTime)),
             ("failures", .unsigned(totals.failures)), ("unknownFrees", .unsigned(totals.unknownFrees)),
             ("impliedFrees", .unsigned(totals.impliedFrees)),
         ])
     }
 
     private var recording: PageJSON {
-        let processes = history.trace.processes
+        let processes = report.processes
         let modes = Set(processes.map(\.mode.rawValue)).sorted()
-        let lost = processes.reduce(UInt64(0)) { $0 &+ ($1.counts?.lostTotal ?? 0) }
+        let lost = report.losses.reduce(UInt64(0)) { $0 &+ $1.count }
         return .object([
-            ("mode", .text(modes.joined(separator: ", "))), ("depth", PageJSON(processes.map(\.depth).max() ?? 0)),
+            ("mode", .text(report.mode.rawValue)), ("modes", .text(modes.joined(separator: ", "))),
+            ("depth", PageJSON(report.depth)),
             ("eventsRecorded", .unsigned(history.eventCount)), ("eventsLost", .unsigned(lost)),
             ("complete", .bool(history.isComplete)), ("durationSeconds", .number(Double(history.duration) / 1e9)),
             ("processes", PageJSON(processes.count)), ("kind", .text(history.trace.kind.rawValue)),
@@ -92,6 +94,7 @@ struct PageData {
             let command = process.arguments.isEmpty ? process.executable : process.arguments.joined(separator: " ")
             return .object([
                 ("pid", .unsigned(UInt64(process.pid))), ("parent", .unsigned(UInt64(process.parentPid))),
+                ("chosen", .bool(history.options.processes?.contains(process.id) ?? true)),
                 ("name", .text(process.name)), ("command", .text(String(command.prefix(400)))),
                 ("mode", .text(process.mode.rawValue)), ("depth", PageJSON(process.depth)),
                 ("source", .text(process.source.rawValue)), ("start", .unsigned(process.clock.nanoseconds(0))),
@@ -168,8 +171,8 @@ struct PageData {
     // MARK: Leaks
 
     /// Groups of live blocks by row of the page, and all live blocks by size and by age.
-    private func leaks() throws(TraceError) -> PageJSON {
-        let leaks = try Leaks(tree)
+    private func leaks() -> PageJSON {
+        let leaks = report.leaks
         var rows: [PageJSON] = []
         for group in leaks.groups where stacks.row[group.site] < stacks.kept.count {
             let verdicts = group.verdicts.sorted { $0.key.rawValue < $1.key.rawValue }.map { verdict, sum in
@@ -207,7 +210,8 @@ struct PageData {
         }
         return .object([
             ("groups", PageJSON(leaks.groups.count)), ("rows", .array(rows)), ("verdicts", .array(verdicts)),
-            ("sizes", bars(sizes)), ("ages", bars(ages)),
+            ("sizes", bars(sizes)), ("ages", bars(ages)), ("replacedBlocks", .unsigned(leaks.replaced.blocks)),
+            ("replacedBytes", .unsigned(leaks.replaced.bytes)),
         ])
     }
 }

@@ -29,6 +29,7 @@ const leaks = {
     } else {
       notes.push("Blocks that nobody freed; many programs keep some until they end on purpose.");
     }
+    if (recorded.leaks.replacedBlocks) notes.push(`${bytes(recorded.leaks.replacedBytes)} in ${count(recorded.leaks.replacedBlocks)} blocks were alive in programs that exec replaced; they are not in this table.`);
     if (recorded.leaks.rows.length < recorded.leaks.groups) notes.push(`${count(recorded.leaks.rows.length)} of ${count(recorded.leaks.groups)} stacks are listed.`);
     const charts = make("div.charts", {}, histogramBox("By size", recorded.leaks.sizes, bytes, "bytes"), histogramBox("By age at the end", recorded.leaks.ages, duration, "bytes"));
     panel.append(make("p.note", { id: "leaks-note" }, notes.join(" ")), this.table.element, charts);

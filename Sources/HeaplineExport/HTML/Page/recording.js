@@ -13,7 +13,7 @@ const recordingPanel = {
       numberColumn("peakBytes", "Own peak", bytes, (row) => row.peakBytes, { total: null }), numberColumn("liveBytes", "Never freed", bytes, (row) => row.liveBytes),
       { key: "mode", label: "Mode", text: (row) => `${row.mode}, depth ${row.depth}`, value: (row) => row.mode },
     ] });
-    processes.set(recorded.processes);
+    processes.set(recorded.processes.filter((row) => row.chosen));
     panel.append(make("h3", {}, "Processes"), processes.element);
     if (recorded.problems.length) {
       const problems = new Table({ name: "problems", sort: ["what", "descending"], page: 15, searchText: (row) => row.text, columns: [

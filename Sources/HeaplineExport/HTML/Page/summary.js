@@ -44,7 +44,7 @@ function drawCards() {
   } else {
     const seconds = recorded.duration / 1e9;
     const resident = recorded.timeline.resident.reduce((most, value) => Math.max(most, value || 0), 0);
-    card("card-peak", "Peak", bytes(totals.peakBytes), totals.peakTime == null ? "when is not known" : `${count(totals.peakBlocks)} blocks, at ${duration(totals.peakTime)}`, exactly(totals.peakBytes, "bytes"));
+    card("card-peak", "Peak", bytes(totals.peakBytes), totals.peakNanoseconds == null ? "when is not known" : `${count(totals.peakBlocks)} blocks, at ${duration(totals.peakNanoseconds)}`, exactly(totals.peakBytes, "bytes"));
     card("card-live", "Never freed", bytes(totals.liveBytes), `${count(totals.liveBlocks)} blocks alive at the end`, exactly(totals.liveBytes, "bytes"));
     card("card-bytes", "Allocated in total", bytes(totals.bytesAllocated), `${count(totals.allocations)} allocations`, exactly(totals.bytesAllocated, "bytes"));
     card("card-temporary", "Temporary", totals.temporaryAllocations == null ? "–" : percent(totals.temporaryAllocations, totals.allocations),

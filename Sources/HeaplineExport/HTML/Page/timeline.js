@@ -195,7 +195,7 @@ const chart = {
     else if (this.shown.live) this.path(ctx, line.maxLiveBytes, y, color("live"), color("live-fill"), top + height);
     if (this.shown.resident) this.path(ctx, line.resident, y, color("resident"), null);
     if (before && this.shown.live) this.path(ctx, before.timeline.maxLiveBytes, y, color("faint"), null, 0, before.timeline.width);
-    const { peakTime, peakBytes } = recorded.totals;
+    const { peakNanoseconds: peakTime, peakBytes } = recorded.totals;
     if (peakTime != null && this.shown.live) {
       const px = this.x(peakTime), py = y(peakBytes);
       ctx.fillStyle = color("mark");
