@@ -89,7 +89,7 @@ public struct HTMLReport {
             PackageResources.data_js, PackageResources.format_js, PackageResources.dom_js, PackageResources.range_js,
             PackageResources.summary_js, PackageResources.timeline_js, PackageResources.flame_js,
             PackageResources.table_js, PackageResources.stacks_js, PackageResources.leaks_js,
-            PackageResources.threads_js, PackageResources.histogram_js, PackageResources.recording_js,
+            PackageResources.compare_js, PackageResources.threads_js, PackageResources.histogram_js, PackageResources.recording_js,
             PackageResources.main_js,
         ]
     }

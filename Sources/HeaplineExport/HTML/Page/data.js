@@ -29,6 +29,9 @@ const unsign = (value) => (value % 2 ? -(value + 1) / 2 : value / 2);
 
 const rootCount = 16;
 
+/** Functions that only hand on an allocation: xmalloc, g_malloc0, PyMem_RawCalloc, _PyObject_Malloc, … */
+const wrapper = /^\w*?(m|c|re)alloc(ate|0|_array|array|_n|n)?$|^_?Py(Mem|Object)_(Raw)?(Malloc|Calloc|Realloc)$|^x(str|mem)n?dup$/i;
+
 /** One history: the stacks, what each did, and when. */
 class Recorded {
   constructor(data) {
@@ -146,6 +149,23 @@ class Recorded {
     return from < to ? stack.slice(from, to) : stack;
   }
 
+  /** A hue for each module, the one that allocates most first. */
+  moduleHue(module) {
+    if (!this.hues) {
+      const weight = new Map();
+      for (let row = 0; row < this.kept; row++) {
+        const stack = this.trimmed(this.stack(row));
+        for (const frame of new Set(stack.map((item) => this.frame.module[item]))) {
+          weight.set(frame, (weight.get(frame) || 0) + this.site.bytes[row]);
+        }
+      }
+      const order = [...weight].sort((a, b) => b[1] - a[1] || a[0] - b[0]).map((item) => item[0]);
+      const hues = [28, 210, 145, 275, 48, 335, 185, 95, 0, 240];
+      this.hues = new Map(order.map((item, i) => [item, i < hues.length ? hues[i] : (i * 67) % 360]));
+    }
+    return this.hues.get(module) ?? 210;
+  }
+
   short(frame) { return this.text(this.frame.short[frame]); }
   name(frame) { return this.text(this.frame.name[frame]); }
   module(frame) { return this.text(this.frame.module[frame]); }
@@ -160,6 +180,9 @@ class Recorded {
     if (row === this.kept) return { name: `${count(this.otherStacks || this.rows)} smaller stacks`, via: "", other: true };
     const stack = this.trimmed(this.stack(row));
     if (!stack.length) return { name: `(${this.end(row)})`, via: "" };
-    return { name: this.short(stack[0]), via: stack.length > 1 ? this.short(stack[1]) : "" };
+    // A program's own wrapper of malloc says no more than malloc does: look who called it.
+    let at = stack.findIndex((frame) => !wrapper.test(this.short(frame)));
+    if (at < 0) at = 0;
+    return { name: this.short(stack[at]), via: at + 1 < stack.length ? this.short(stack[at + 1]) : "" };
   }
 }

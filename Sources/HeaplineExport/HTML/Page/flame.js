@@ -83,6 +83,7 @@ const flame = {
         check("flame-trim", "Allocator and start-up frames", "Show malloc, operator new, _start and their like (t)", "trim", true),
         make("button.button", { type: "button", id: "flame-reset", onclick: () => this.zoomTo(0) }, "Reset zoom"),
         make("button.button", { type: "button", title: "Folded stacks, for other flame graph tools", onclick: () => this.saveFolded() }, "Save folded")),
+      before ? make("p.note", {}, "As wide as now. ", make("span.up", {}, "Red"), " allocates more than before, ", make("span.down", {}, "blue"), " less; what is gone is under Changes.") : null,
       make("p.note", { id: "flame-note" }), make("div", { id: "flame-crumbs" }), make("div", { id: "flame-view" }, this.canvas), make("div", { id: "flame-detail" }));
     this.canvas.addEventListener("mousemove", (event) => this.hover(event));
     this.canvas.addEventListener("mouseleave", () => tip.hide());
@@ -95,6 +96,14 @@ const flame = {
     this.tree = new FlameTree(recorded, values()[chosen.measure], chosen);
     this.zoom = 0;
     this.current = 0;
+    this.past = null;
+    if (before && !chosen.range) {
+      const paths = comparison.beforeTree(), names = [""];
+      this.past = this.tree.nodes.map((node, i) => {
+        if (i > 0) names[i] = `${names[node.parent]}\n${node.frame >= 0 ? recorded.name(node.frame) : node.frame}`;
+        return paths.get(names[i]) || 0;
+      });
+    }
     this.match();
   },
 
@@ -174,11 +183,11 @@ const flame = {
   drawBox(ctx, box, glyph, dark) {
     const y = box.depth * this.row, node = this.tree.nodes[box.index];
     const isMatch = this.matched && this.matched.nodes[box.index];
-    const module = node.frame >= 0 ? recorded.module(node.frame) : "";
     let fill;
     if (box.index === 0 || node.frame < 0) fill = dark ? "#323c48" : "#d9dee4";
     else if (isMatch) fill = color("mark");
-    else fill = moduleColor(module, recorded.short(node.frame), dark, Boolean(this.matched));
+    else if (this.past) fill = changeColor(node.value, this.past[box.index], this.tree.nodes[0].value, dark);
+    else fill = frameColor(node.frame, dark, Boolean(this.matched));
     ctx.globalAlpha = box.faded ? 0.55 : 1;
     ctx.fillStyle = fill;
     ctx.fillRect(box.x, y, Math.max(0.5, box.width - (box.width > 3 ? 1 : 0)), this.row - 1);
@@ -219,6 +228,7 @@ const flame = {
     const node = this.tree.nodes[index], format = measures[chosen.measure].format, all = this.tree.nodes[0].value;
     const facts = [[measures[chosen.measure].label.toLowerCase(), `${format(node.value)} (${percent(node.value, all)})`]];
     if (index !== 0) facts.push([chosen.inverted ? "from here on outwards" : "in itself", `${format(node.self)} (${percent(node.self, all)})`]);
+    if (this.past) facts.push(["change", changeOf(node.value, this.past[index], format)]);
     if (node.frame >= 0) facts.push(["at", recorded.place(node.frame)], ["module", recorded.module(node.frame)]);
     return facts.filter(([, text]) => text);
   },
@@ -270,13 +280,20 @@ const flame = {
   },
 };
 
+/** Red for more than before, blue for less; as strong as the change is, relative to the box. */
+function changeColor(now, old, all, dark) {
+  const change = now - old, share = Math.min(1, Math.abs(change) / Math.max(now, old, 1));
+  if (Math.abs(change) < all * 1e-6) return dark ? "#333d49" : "#e6e9ed";
+  const light = dark ? 26 + share * 18 : 93 - share * 25;
+  return `hsl(${change > 0 ? 4 : 212} ${30 + share * 45}% ${light}%)`;
+}
+
 /** A colour for each module, a shade for each function. */
-function moduleColor(module, name, dark, muted) {
-  let hue = 0, shade = 0;
-  const file = module.slice(module.lastIndexOf("/") + 1);
-  for (let i = 0; i < file.length; i++) hue = (hue * 31 + file.charCodeAt(i)) % 3600;
+function frameColor(frame, dark, muted) {
+  const hue = recorded.moduleHue(recorded.frame.module[frame]), name = recorded.short(frame);
+  let shade = 0;
   for (let i = 0; i < name.length; i++) shade = (shade * 33 + name.charCodeAt(i)) % 97;
-  const light = dark ? 30 + (shade % 7) * 1.6 : 78 + (shade % 7) * 1.7;
-  const saturation = muted ? 8 : dark ? 42 : 70;
-  return `hsl(${(hue % 360)} ${saturation}% ${light}%)`;
+  const light = dark ? 29 + (shade % 7) * 1.7 : 74 + (shade % 7) * 1.9;
+  const saturation = muted ? 10 : dark ? 40 : 78;
+  return `hsl(${hue + (shade % 5) * 3} ${saturation}% ${light}%)`;
 }

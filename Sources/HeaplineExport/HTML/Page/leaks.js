@@ -6,14 +6,14 @@ const verdicts = { 0: ["not searched", ""], 1: ["unreachable", "bad"], 2: ["reac
 
 const leaks = {
   start(panel) {
-    const age = (row) => recorded.duration - row[3];
+    const age = (row) => (row[0] === recorded.kept ? null : recorded.duration - row[3]);
     const columns = [
       { key: "name", label: "Function ← caller", kind: "name", text: (row) => stacks.text(row[0]), value: (row) => labels()[row[0]].name,
         cell: (row) => stacks.nameCell(row[0]), hover: (row) => stacks.text(row[0]) },
       numberColumn("bytes", "Bytes", bytes, (row) => row[2]), numberColumn("blocks", "Blocks", shortCount, (row) => row[1]),
-      numberColumn("size", "Mean size", bytes, (row) => row[2] / row[1], { total: null }),
+      numberColumn("size", "Mean size", bytes, (row) => (row[1] ? row[2] / row[1] : null), { total: null }),
       { ...numberColumn("oldest", "Oldest", duration, age, { total: null, title: "Age of the oldest block at the end" }), hover: (row) => `allocated at ${duration(row[3])}` },
-      { ...numberColumn("newest", "Newest", duration, (row) => recorded.duration - row[4], { total: null }), hover: (row) => `allocated at ${duration(row[4])}` },
+      { ...numberColumn("newest", "Newest", duration, (row) => (row[0] === recorded.kept ? null : recorded.duration - row[4]), { total: null }), hover: (row) => `allocated at ${duration(row[4])}` },
       { key: "threads", label: "Threads", kind: "text", text: (row) => row[5].join(", "), value: (row) => row[5].join(", ") },
     ];
     columns[1].cell = (row) => make("span", {}, bytes(row[2]), make("span.share", {}, barFill(row[2] / (recorded.totals.liveBytes || 1))));
@@ -46,6 +46,11 @@ const leaks = {
         return copy;
       });
     }
+    // What is not listed by stack is one line, so that the sum is that of all.
+    const now = values(), sum = (column) => rows.reduce((all, row) => all + row[column], 0);
+    const blocks = total(now.liveBlocks) - sum(1) - (chosen.range ? 0 : recorded.leaks.replacedBlocks);
+    const size = total(now.liveBytes) - sum(2) - (chosen.range ? 0 : recorded.leaks.replacedBytes);
+    if (blocks > 0 || size > 0) rows = [...rows, [recorded.kept, blocks, size, recorded.duration, recorded.duration, [], []]];
     this.table.set(rows);
   },
 };

@@ -5,6 +5,7 @@
 let printing = false;
 
 const views = [
+  { id: "changes", label: "Changes", view: comparison, wanted: Boolean(before) && recorded.hasStacks },
   { id: "flame", label: "Flame graph", view: flame, wanted: recorded.hasStacks, draw: () => flame.draw() },
   { id: "stacks", label: "Stacks", view: stacks, wanted: recorded.hasStacks, badge: recorded.siteCount },
   { id: "functions", label: "Functions", view: functions, wanted: recorded.hasStacks },
@@ -56,6 +57,7 @@ function drawAll(changed) {
     chart.draw();
     for (const item of views) item.stale = true;
   }
+  for (const item of views) if (item.id === "changes" && changed.includes("measure")) item.stale = true;
   const flameView = views.find((item) => item.id === "flame");
   if (flameView && ["measure", "inverted", "trim"].some((key) => changed.includes(key))) flameView.stale = true;
   if (changed.includes("tab")) drawTabs();
@@ -126,12 +128,12 @@ function showKeys() {
 function start() {
   setTheme(document.documentElement.dataset.theme || "auto");
   chosen.load();
-  if (!views.some((item) => item.id === chosen.tab)) chosen.tab = views[0].id;
+  if (!views.some((item) => item.id === chosen.tab) || (before && !location.hash)) chosen.tab = views[0].id;
   const recording = recorded.recording;
   byId("title").textContent = page.title;
   byId("title").title = page.title;
   const when = Number(recorded.startUnixNanoseconds) / 1e6;
-  byId("subtitle").textContent = [when ? new Date(when).toLocaleString() : "", duration(recorded.duration),
+  byId("subtitle").textContent = [before ? `compared with ${before.command} (${new Date(Number(before.startUnixNanoseconds) / 1e6).toLocaleString()})` : "", when ? new Date(when).toLocaleString() : "", duration(recorded.duration),
     recording.processes === 1 ? "1 process" : `${count(recording.processes)} processes`, `${count(recording.eventsRecorded)} events`].filter(Boolean).join(" · ");
   drawTrust();
   drawCards();

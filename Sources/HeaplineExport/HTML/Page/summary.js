@@ -44,12 +44,14 @@ function drawCards() {
   } else {
     const seconds = recorded.duration / 1e9;
     const resident = recorded.timeline.resident.reduce((most, value) => Math.max(most, value || 0), 0);
-    card("card-peak", "Peak", bytes(totals.peakBytes), totals.peakNanoseconds == null ? "when is not known" : `${count(totals.peakBlocks)} blocks, at ${duration(totals.peakNanoseconds)}`, exactly(totals.peakBytes, "bytes"));
-    card("card-live", "Never freed", bytes(totals.liveBytes), `${count(totals.liveBlocks)} blocks alive at the end`, exactly(totals.liveBytes, "bytes"));
-    card("card-bytes", "Allocated in total", bytes(totals.bytesAllocated), `${count(totals.allocations)} allocations`, exactly(totals.bytesAllocated, "bytes"));
+    const old = before ? before.totals : {};
+    const was = (key, format, text) => (before ? changeOf(totals[key], old[key], format) || text : text);
+    card("card-peak", "Peak", bytes(totals.peakBytes), before ? was("peakBytes", bytes, "") : totals.peakNanoseconds == null ? "when is not known" : `${count(totals.peakBlocks)} blocks, at ${duration(totals.peakNanoseconds)}`, exactly(totals.peakBytes, "bytes"));
+    card("card-live", "Never freed", bytes(totals.liveBytes), was("liveBytes", bytes, `${count(totals.liveBlocks)} blocks alive at the end`), exactly(totals.liveBytes, "bytes"));
+    card("card-bytes", "Allocated in total", bytes(totals.bytesAllocated), was("bytesAllocated", bytes, `${count(totals.allocations)} allocations`), exactly(totals.bytesAllocated, "bytes"));
     card("card-temporary", "Temporary", totals.temporaryAllocations == null ? "–" : percent(totals.temporaryAllocations, totals.allocations),
-      totals.temporaryAllocations == null ? "needs mode all" : `${count(totals.temporaryAllocations)} freed before the next allocation`, exactly(totals.temporaryAllocations, "allocations"));
-    card("card-realloc", "Reallocations", shortCount(totals.reallocations), totals.failures ? `${count(totals.failures)} allocations failed` : "no allocation failed", exactly(totals.reallocations, "reallocations"));
+      totals.temporaryAllocations == null ? "needs mode all" : before ? was("temporaryAllocations", shortCount, "") : `${count(totals.temporaryAllocations)} freed before the next allocation`, exactly(totals.temporaryAllocations, "allocations"));
+    card("card-realloc", "Reallocations", shortCount(totals.reallocations), before ? was("reallocations", shortCount, "") : totals.failures ? `${count(totals.failures)} allocations failed` : "no allocation failed", exactly(totals.reallocations, "reallocations"));
     card("card-rate", "Rate", seconds > 0 ? `${shortCount(totals.allocations / seconds)}/s` : "–", `over ${duration(recorded.duration)}`, "");
     if (resident) card("card-rss", "Resident memory", bytes(resident), "highest seen, all processes", exactly(resident, "bytes"));
   }

@@ -38,6 +38,14 @@ const chart = {
     box.addEventListener("blur", () => tip.hide());
   },
 
+  /** Whether resident memory can share the axis of live bytes and both can still be read. */
+  get residentFits() {
+    const line = recorded.timeline;
+    const most = (column) => column.reduce((top, value) => Math.max(top, value || 0), 0);
+    this.fits ??= most(line.resident) < 2.5 * most(line.maxLiveBytes);
+    return this.fits;
+  },
+
   get plotWidth() { return byId("chart").clientWidth - this.left - this.right; },
   get span() { return Math.max(recorded.duration, recorded.timeline.width); },
   x(time) { return this.left + (time / this.span) * this.plotWidth; },
@@ -142,6 +150,7 @@ const chart = {
     const line = recorded.timeline;
     const width = byId("chart").clientWidth;
     const rows = [["bytes", 190]];
+    if (this.shown.resident && !this.residentFits) rows.push(["resident", 62]);
     if (this.shown.blocks) rows.push(["blocks", 62]);
     if (this.shown.rate) rows.push(["rate", 62]);
     const gap = 16;
@@ -185,15 +194,16 @@ const chart = {
   drawBytes(ctx, top, height) {
     const line = recorded.timeline;
     let most = 1;
+    const shared = this.shown.resident && this.residentFits;
     for (let i = 0; i < line.count; i++) {
-      most = Math.max(most, line.maxLiveBytes[i], this.shown.resident ? line.resident[i] || 0 : 0);
+      most = Math.max(most, line.maxLiveBytes[i], shared ? line.resident[i] || 0 : 0);
     }
     most *= 1.06;
     this.grid(ctx, top, height, most, bytes, 4, true);
     const y = (value) => top + height - (value / most) * height;
     if (this.shown.stacks && recorded.entries) this.drawLayers(ctx, y);
     else if (this.shown.live) this.path(ctx, line.maxLiveBytes, y, color("live"), color("live-fill"), top + height);
-    if (this.shown.resident) this.path(ctx, line.resident, y, color("resident"), null);
+    if (shared) this.path(ctx, line.resident, y, color("resident"), null);
     if (before && this.shown.live) this.path(ctx, before.timeline.maxLiveBytes, y, color("faint"), null, 0, before.timeline.width);
     const { peakNanoseconds: peakTime, peakBytes } = recorded.totals;
     if (peakTime != null && this.shown.live) {
@@ -261,7 +271,7 @@ const chart = {
   drawSmall(ctx, top, height, kind) {
     const line = recorded.timeline;
     const seconds = line.width / 1e9;
-    const column = kind === "blocks" ? line.liveBlocks : line.allocations;
+    const column = { blocks: line.liveBlocks, resident: line.resident, rate: line.allocations }[kind];
     // One bar for each two pixels at least.
     const merge = kind === "rate" ? Math.max(1, Math.ceil(line.count / (this.plotWidth / 2))) : 1;
     const valuesNow = [];
@@ -271,9 +281,10 @@ const chart = {
       valuesNow.push(kind === "rate" ? sum / (seconds * Math.min(merge, line.count - i)) : column[i]);
     }
     const most = Math.max(1, ...valuesNow) * 1.05;
-    this.grid(ctx, top, height, most, kind === "rate" ? (value) => `${shortCount(value)}/s` : shortCount, 2, false);
+    const format = { rate: (value) => `${shortCount(value)}/s`, blocks: shortCount, resident: bytes }[kind];
+    this.grid(ctx, top, height, most, format, 2, kind === "resident");
     const y = (value) => top + height - (value / most) * height;
-    const stroke = color(kind === "blocks" ? "blocks" : "rate");
+    const stroke = color(kind);
     this.path(ctx, valuesNow, y, stroke, `${stroke}33`, top + height, line.width * merge);
   },
 
