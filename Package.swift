@@ -75,6 +75,10 @@ let package = Package(
             dependencies: ["HeaplineAnalysis", "HeaplineCollector", "HeaplineExport", "CHeaplineFormat"],
             swiftSettings: swift),
         .testTarget(
+            name: "HeaplineExportTests",
+            dependencies: ["HeaplineAnalysis", "HeaplineCollector", "HeaplineExport", "CHeaplineFormat"],
+            swiftSettings: swift),
+        .testTarget(
             name: "EndToEndTests", dependencies: ["HeaplineCLI", "HeaplineAnalysis", "Victim"], swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6],
