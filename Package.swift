@@ -48,7 +48,9 @@ let package = Package(
         .target(
             name: "HeaplineAnalysis", dependencies: ["CHeaplineFormat", "CESPHeap", "HeaplineCollector"],
             swiftSettings: swift),
-        .target(name: "HeaplineExport", dependencies: ["HeaplineAnalysis", "HeaplineCollector"], swiftSettings: swift),
+        .target(
+            name: "HeaplineExport", dependencies: ["HeaplineAnalysis", "HeaplineCollector"],
+            resources: [.embedInCode("HTML/Page")], swiftSettings: swift),
         .target(
             name: "Heapline", dependencies: ["CHeaplineRecorder", "CESPHeap", "HeaplineCollector", "HeaplineAnalysis"],
             swiftSettings: swift),
