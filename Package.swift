@@ -71,7 +71,7 @@ let package = Package(
         .testTarget(
             name: "HeaplineAnalysisTests", dependencies: ["HeaplineAnalysis"], swiftSettings: swift),
         .testTarget(
-            name: "HeaplineCLITests", dependencies: ["HeaplineCLI", "HeaplineAnalysis"], swiftSettings: swift),
+            name: "EndToEndTests", dependencies: ["HeaplineCLI", "HeaplineAnalysis", "Victim"], swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17

@@ -105,7 +105,8 @@ HL_SLOW int hl_buffer_next_segment(uint32_t core, uint64_t cursor) {
         if (process->on_full == HL_ON_FULL_OVERWRITE) {
             if ((segment = take_oldest(process))) break;
         } else if (process->on_full == HL_ON_FULL_BLOCK && hl_load_relaxed(&hl_recorder.has_collector) &&
-                   hl_load_relaxed(&process->segments_made)) {
+                   hl_load_relaxed(&process->segment_count) > hl_recorder.core_count + 1) {
+            // With fewer segments than cores (no storage) a segment may never come free: other cores fill theirs slowly.
             if (wait_for_collector(process, &waiting_since) == 0) {
                 // Another thread may have given this core a segment meanwhile.
                 if (hl_load_relaxed(&hl_buffer_core(core)->cursor) != cursor) return 0;

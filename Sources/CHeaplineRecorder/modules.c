@@ -120,7 +120,7 @@ static int all(struct dl_phdr_info *info, size_t size, void *context) {
         gone = 1;
     }
     dl_iterate_phdr(add, NULL);
-    if (gone) hl_stack_modules_changed();
+    if (gone && hl_recorder.depth) hl_stack_modules_changed(); // without stacks nothing is cached
     return 1;
 }
 

@@ -28,6 +28,10 @@ uint32_t hl_platform_pid(void);
 uint32_t hl_platform_parent_pid(void);
 uint32_t hl_platform_tid(void);
 void hl_platform_thread_name(char name[16]);
+// How many pages right below `page` (page-aligned) can be read, `most` at most.
+uint32_t hl_platform_readable_below(uintptr_t page, uint32_t most);
+// Most bytes the main thread's stack may grow to.
+uint64_t hl_platform_main_stack_limit(void);
 uint64_t hl_platform_wall_ns(void);
 uint64_t hl_platform_monotonic_ns(void);
 uint32_t hl_platform_core_count(void); // processors that may ever be there

@@ -14,8 +14,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -170,6 +172,22 @@ void hl_platform_thread_name(char name[16]) {
     name[0] = 0;
     CALL(SYS_prctl, PR_GET_NAME, name, 0, 0, 0, 0);
     name[15] = 0;
+}
+
+uint32_t hl_platform_readable_below(uintptr_t page, uint32_t most) {
+    // The kernel reads one byte of each page on our behalf and stops, without a signal, at the first it cannot.
+    char bytes[64];
+    struct iovec local = {bytes, sizeof bytes}, remote[64];
+    if (most > 64) most = 64;
+    for (uint32_t i = 0; i < most; i++) remote[i] = (struct iovec){(void *)(page - (i + 1) * 4096u), 1};
+    long got = CALL(SYS_process_vm_readv, hl_platform_pid(), &local, 1, remote, most, 0);
+    return failed(got) ? 0 : (uint32_t)got;
+}
+
+uint64_t hl_platform_main_stack_limit(void) {
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    CALL(SYS_prlimit64, 0, RLIMIT_STACK, 0, &limit, 0, 0);
+    return limit.rlim_cur > (64u << 20) ? 64u << 20 : limit.rlim_cur;
 }
 
 static uint64_t clock_ns(int clock) {

@@ -29,25 +29,21 @@ static __thread struct hl_thread limbo;
 
 extern void *__libc_stack_end __attribute__((weak));
 
-// The stack of this thread. For the main thread the kernel grows it; its limit is assumed to be no lower than 64 MiB.
+// The stack of this thread, as far as it is sure to be readable. pthread_getattr_np would know, but holds the thread's lock
+// while it allocates: a program that calls it in a new thread would find us waiting for that very lock.
 static void stack_bounds(uintptr_t *low, uintptr_t *high) {
     *low = *high = 0;
-    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0), page = here & ~(uintptr_t)4095;
     if (hl_platform_tid() == hl_platform_pid()) {
         if (!&__libc_stack_end || !__libc_stack_end) return;
-        *high = (uintptr_t)__libc_stack_end + 4096;
-        *low = here - 4096; // grows as captures come from deeper: see hl_stack_capture
-        return;
+        *high = (uintptr_t)__libc_stack_end;
+        uint64_t limit = hl_platform_main_stack_limit();
+        *low = *high > limit ? *high - limit : 4096;
+    } else {
+        *high = (uintptr_t)__builtin_thread_pointer(); // glibc keeps a thread's control block at its stack's top
+        *low = page - 4096u * (uintptr_t)hl_platform_readable_below(page, 64);
     }
-    pthread_attr_t attributes;
-    if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
-    void *start = NULL;
-    size_t bytes = 0;
-    if (pthread_attr_getstack(&attributes, &start, &bytes) == 0) {
-        *low = (uintptr_t)start;
-        *high = *low + bytes;
-    }
-    pthread_attr_destroy(&attributes);
+    if (here < *low || here >= *high || *high - here > (1u << 30)) *low = *high = 0; // on another stack just now
 }
 
 static void lock(void) {

@@ -11,7 +11,9 @@ struct HeaplineCommand: ParsableCommand {
         abstract: "Records what a program does with its heap, and answers questions about it afterwards.",
         subcommands: [
             RunCommand.self,
+            ReportCommand.self,
             DoctorCommand.self,
             CollectCommand.self,
+            EspCommand.self,
         ])
 }

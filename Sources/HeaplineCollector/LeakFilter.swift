@@ -17,6 +17,9 @@ internal import CHeaplineFormat
     private var live: [UInt64: hl_record] = [:]
     private var reallocating: [UInt32: hl_record] = [:]  // by thread: old blocks between the halves of a realloc
     private var waiting: [hl_record] = []  // drained, but an earlier one may still come
+    // Blocks whose address was allocated again before their free came: two stamps the wrong way round (see
+    // HeaplineAnalysis, ProcessHistory+Order). The next free there is theirs.
+    private var replaced: [UInt64: hl_record] = [:]
     private var others: [hl_record] = []  // kept as they are: frees of unknown blocks, failures
 
     func add(_ records: UnsafeBufferPointer<hl_record>) {
@@ -38,7 +41,7 @@ internal import CHeaplineFormat
     /// What remains, in time order.
     func rest() -> [hl_record] {
         settle(before: .max)
-        return (Array(live.values) + Array(reallocating.values) + others).sorted { $0.time_kind >> 8 < $1.time_kind >> 8 }
+        return (Array(live.values) + Array(reallocating.values) + Array(replaced.values) + others).sorted { $0.time_kind >> 8 < $1.time_kind >> 8 }
     }
 
     private func see(_ record: hl_record) {
@@ -52,7 +55,9 @@ internal import CHeaplineFormat
             alone.time_kind = record.time_kind & ~0xff | UInt64(HL_KIND_ALLOC.rawValue)
             begin(alone)
         case HL_KIND_FREE.rawValue:
-            if let block = live.removeValue(forKey: record.address) {
+            if !replaced.isEmpty, let block = replaced.removeValue(forKey: record.address) {
+                leave(block, with: 2)
+            } else if let block = live.removeValue(forKey: record.address) {
                 liveBytes -= block.size
                 leave(block, with: 2)
             } else {
@@ -72,7 +77,10 @@ internal import CHeaplineFormat
     }
 
     private func begin(_ block: hl_record) {
-        if let before = live.updateValue(block, forKey: block.address) { liveBytes -= before.size }
+        if let before = live.updateValue(block, forKey: block.address) {
+            liveBytes -= before.size
+            replaced[block.address] = before
+        }
         liveBytes += block.size
         peakBytes = max(peakBytes, liveBytes)
     }

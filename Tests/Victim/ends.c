@@ -3,7 +3,7 @@
 // destructors: allocations before main (constructor), at exit (atexit, destructor function), and at the end of a thread in a pthread key's
 //   destructor, which asks to be called in every round: 1 + 1 + 1 + PTHREAD_DESTRUCTOR_ITERATIONS (4) = 7 of 88 bytes, none freed.
 // killed N: N allocations, then SIGKILL to itself: N allocations, nothing freed, status: signal 9.
-// exits HOW: 5 allocations, then `return`, `exit`, `_exit`, `quick_exit`, `abort`, `segv` or `thread` (exit from a second thread).
+// exits HOW: 5 allocations, then `return`, `exit`, `_exit`, `quick_exit`, `abort`, `signal` or `thread` (exit from a second thread).
 
 #include "victim.h"
 
@@ -70,7 +70,7 @@ int victim_exits(int argc, char **argv) {
     if (!strcmp(how, "_exit")) _exit(7);
     if (!strcmp(how, "quick_exit")) quick_exit(7);
     if (!strcmp(how, "abort")) abort();
-    if (!strcmp(how, "segv")) raise(SIGSEGV);
+    if (!strcmp(how, "signal")) raise(SIGUSR1);
     if (!strcmp(how, "thread")) {
         pthread_t started;
         pthread_create(&started, NULL, exiting, NULL);

@@ -109,8 +109,8 @@ struct ChildProcess {
         let argv = unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]
         let envp = unsafe environment.sorted { $0.key < $1.key }.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
         defer {
-            unsafe argv.forEach { unsafe free($0) }
-            unsafe envp.forEach { unsafe free($0) }
+            for index in unsafe argv.indices { unsafe free(argv[index]) }
+            for index in unsafe envp.indices { unsafe free(envp[index]) }
         }
         var pid: pid_t = 0
         let error = unsafe posix_spawn(&pid, path, &actions, &attributes, argv, envp)

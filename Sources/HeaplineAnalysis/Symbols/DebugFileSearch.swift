@@ -20,7 +20,13 @@ struct ModuleSymbols {
 
 /// The search for the symbols of modules.
 struct DebugFileSearch {
-    var options: SymbolizerOptions
+    let options: SymbolizerOptions
+    let packages: DistributionPackages
+
+    init(options: SymbolizerOptions) {
+        self.options = options
+        packages = DistributionPackages(sysroot: options.sysroot)
+    }
 
     func find(_ module: ModuleImage) -> ModuleSymbols {
         var found = ModuleSymbols()
@@ -47,7 +53,7 @@ struct DebugFileSearch {
             }
             return found
         }
-        let package = DistributionPackage.debugPackage(for: path, sysroot: options.sysroot)
+        let package = packages.debugPackage(for: path)
         let named = image.hasFullSymbolTable || found.debug?.hasFullSymbolTable == true
         found.problems.append(
             named ? .noDebugInfo(path: path, package: package) : .stripped(path: path, package: package))
@@ -65,12 +71,19 @@ struct DebugFileSearch {
                     found.problems.append(.changed(path: path, recorded: module.buildID, found: id))
                     return
                 }
-            } else if let recorded = module.fileIdentity, let now = Self.identity(of: path), recorded != now {
+            } else if hasChanged(module, path) {
                 found.problems.append(.changed(path: path, recorded: [], found: id))
                 return
             }
             found.image = file
         }
+    }
+
+    // Without a build-id, by what the file system tells.
+    private func hasChanged(_ module: ModuleImage, _ path: String) -> Bool {
+        guard let now = Self.identity(of: path) else { return false }
+        if let recorded = module.fileIdentity { return recorded != now }
+        return options.recordingEnd.map { now.modificationSeconds > $0 } ?? false
     }
 
     private func use(_ path: String, _ file: ELFFile, into found: inout ModuleSymbols) {

@@ -43,6 +43,11 @@ public struct EmbeddedSymbols: Sendable, Hashable {
         }
     }
 
+    /// Adds what another table holds; where both know an address, the other's frames stay.
+    public mutating func merge(_ other: EmbeddedSymbols) {
+        for (key, places) in other.modules { modules[key, default: [:]].merge(places) { $1 } }
+    }
+
     /// The frames of an address; nil when it is not in the table.
     public func frames(module: ModuleImage, address: UInt64, kind: CodeAddress = .returnAddress) -> [SymbolFrame]? {
         frames(module: module, place: kind == .returnAddress && address > 0 ? address - 1 : address)

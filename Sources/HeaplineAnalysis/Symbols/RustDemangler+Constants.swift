@@ -188,6 +188,7 @@ enum Punycode {
             let (next, overflow) = index.addingReportingOverflow(delta)
             guard !overflow else { return nil }
             index = next
+            guard index / count <= 0x10_ffff else { return nil }
             code += index / count
             index %= count
             guard let value = UInt32(exactly: code), let scalar = Unicode.Scalar(value) else { return nil }

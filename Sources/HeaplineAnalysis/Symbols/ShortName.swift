@@ -18,6 +18,19 @@ public enum ShortName {
         return short.isEmpty ? name : String(decoding: short + clone, as: UTF8.self)
     }
 
+    /// The path with each `.`, and each `..` together with the directory before it, left out.
+    public static func ofFile(_ path: String) -> String {
+        var parts: [Substring] = []
+        for part in path.split(separator: "/") where part != "." {
+            if part == "..", let last = parts.last, last != ".." {
+                parts.removeLast()
+            } else if part != ".." || !path.hasPrefix("/") {
+                parts.append(part)
+            }
+        }
+        return (path.hasPrefix("/") ? "/" : "") + parts.joined(separator: "/")
+    }
+
     static let paren = UInt8(ascii: "(")
     static let less = UInt8(ascii: "<")
     static let greater = UInt8(ascii: ">")

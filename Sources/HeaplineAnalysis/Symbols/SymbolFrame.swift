@@ -29,6 +29,10 @@ public struct SymbolFrame: Sendable, Hashable {
 
     /// The function without template arguments, parameters and return type, for a text report.
     public var shortFunction: String { ShortName.of(function) }
+
+    /// The file without `.` and `..`, for a text report. Compilers write the path by which they found a header; where it
+    /// goes through a symbolic link this may not be a path that can be opened, so `file` keeps what they wrote.
+    public var shortFile: String? { file.map(ShortName.ofFile) }
 }
 
 /// Whether an address is where a call returns to, or the instruction itself.

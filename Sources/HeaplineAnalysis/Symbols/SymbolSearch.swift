@@ -52,6 +52,7 @@ struct SymbolSearch {
         let number = Int32(names.count)
         names.append((file, strings))
         let sections = file.sections
+        let store = file.store
         let addresses = addresses
         guard let last = addresses.last else { return }
         var found: [(slot: Int, Candidate)] = []
@@ -77,6 +78,13 @@ struct SymbolSearch {
                     continue
                 }
                 guard end > start else { continue }
+                // $x, $d and the like mark where instructions and data begin on Arm and RISC-V.
+                let nameOffset = UInt32(truncatingIfNeeded: head)
+                if info == 0, Int(nameOffset) < strings.count,
+                    store.integer(at: strings.lowerBound + Int(nameOffset), as: UInt8.self) == UInt8(ascii: "$")
+                {
+                    continue
+                }
                 let slot = addresses.partitioningIndex { $0 >= start }
                 let binding = info >> 4
                 let rank: UInt8 = (length > 0 ? 8 : 0) | (type == 0 ? 0 : 4) | (binding == 1 ? 2 : binding == 2 ? 1 : 0)
@@ -85,7 +93,7 @@ struct SymbolSearch {
                         slot,
                         Candidate(
                             start: start, end: end, rank: rank, table: number,
-                            nameOffset: UInt32(truncatingIfNeeded: head))
+                            nameOffset: nameOffset)
                     ))
                 if found.count == 65536 {
                     for (slot, candidate) in found { consider(candidate, at: slot) }
@@ -130,11 +138,20 @@ struct SymbolSearch {
             let address = addresses[k]
             if let candidate = nearest[k] { last = candidate }
             if let candidate = furthest[k], candidate.end >= reaching?.end ?? 0 { reaching = candidate }
+            // A label without size inside a function is a place in it, not another function.
+            if let label = last, label.rank & 8 == 0, let reaching, label.start < reaching.end {
+                return address < reaching.end ? result(reaching) : nil
+            }
             for case let candidate? in [last, reaching] where address < candidate.end {
-                if let name = name(of: candidate), !name.isEmpty { return (name, candidate.start) }
+                if let result = result(candidate) { return result }
             }
             return nil
         }
+    }
+
+    private func result(_ candidate: Candidate) -> (name: String, start: UInt64)? {
+        guard let name = name(of: candidate), !name.isEmpty else { return nil }
+        return (name, candidate.start)
     }
 
     private func name(of candidate: Candidate) -> String? {

@@ -13,6 +13,7 @@ import Glibc
 public final class Symbolizer {
     private let options: SymbolizerOptions
     private let embedded: EmbeddedSymbols
+    private let search: DebugFileSearch
     private var modules: [ModuleImage: ModuleState] = [:]
     private var order: [ModuleImage] = []
     private var demangled: [String: String] = [:]
@@ -28,9 +29,10 @@ public final class Symbolizer {
     public init(options: SymbolizerOptions = SymbolizerOptions(), embedded: EmbeddedSymbols = EmbeddedSymbols()) {
         self.options = options
         self.embedded = embedded
+        search = DebugFileSearch(options: options)
     }
 
-    /// What kept addresses that were asked for from having names or lines; the gravest first for each module.
+    /// What kept addresses that were asked for from having names or lines, in the order they were met.
     public var problems: [ModuleImage: [SymbolProblem]] {
         modules.compactMapValues { $0.problems.isEmpty ? nil : $0.problems }
     }
@@ -83,7 +85,7 @@ public final class Symbolizer {
             note(.notAFile(name: module.path), in: state)
             resolveFile(module, state, rest, ModuleSymbols())
         } else {
-            let symbols = state.symbols ?? DebugFileSearch(options: options).find(module)
+            let symbols = state.symbols ?? search.find(module)
             if state.symbols == nil {
                 state.symbols = symbols
                 for problem in symbols.problems { note(problem, in: state) }
@@ -94,12 +96,12 @@ public final class Symbolizer {
 
     private func resolveFile(_ module: ModuleImage, _ state: ModuleState, _ places: [UInt64], _ symbols: ModuleSymbols)
     {
-        var search = SymbolSearch(addresses: places)
+        var tables = SymbolSearch(addresses: places)
         for file in [symbols.debug, symbols.image] {
-            file?.scanSymbols(into: &search, .full)
-            file?.scanSymbols(into: &search, .dynamic)
+            file?.scanSymbols(into: &tables, .full)
+            file?.scanSymbols(into: &tables, .dynamic)
         }
-        let names = search.results()
+        let names = tables.results()
         let lines = lineFrames(module, state, places, symbols)
         for (index, place) in places.enumerated() {
             let named = names[index].map { demangle($0.name) }
@@ -139,7 +141,7 @@ public final class Symbolizer {
             note(.symbolizerFailed(path: file, reason: failure.description), in: state)
         } else if !frames.contains(where: { $0.contains { $0.line != nil } }) {
             // Debug information of the start-up code alone, or of other parts than those asked for.
-            let package = DistributionPackage.debugPackage(for: module.path, sysroot: "")
+            let package = search.packages.debugPackage(for: options.sysroot + module.path)
             note(.noDebugInfo(path: file, package: package), in: state)
         }
         return frames

@@ -21,6 +21,9 @@ public struct SymbolizerOptions: Sendable {
     public var debugDirectories: [String] = ["/usr/lib/debug"]
     /// Prepended to every path of a module and of a debug directory: the root of the recorded machine's files.
     public var sysroot: String = ""
+    /// When the recording ended, in seconds since 1970. A file that has no build-id and was modified after that is taken for
+    /// changed; without a build-id, a `FileIdentity` or this, a change cannot be seen.
+    public var recordingEnd: Int64?
     /// Whether debug files may be fetched from the servers in `DEBUGINFOD_URLS`.
     public var allowDebuginfod = false
     /// The environment variables to consult, and to hand to programs that are run.

@@ -29,7 +29,7 @@ final class CompiledFixture {
 
     init() throws {
         let base = SymbolizerOptions().environment["TMPDIR"] ?? P_tmpdir
-        var template = Array("\(base)/heapline-symbols-XXXXXX".utf8CString)
+        var template = Array("\(base)/heapline-symbols-\(String(repeating: "X", count: 6))".utf8CString)
         guard unsafe mkdtemp(&template) != nil else { throw Failure(message: "no temporary directory") }
         directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

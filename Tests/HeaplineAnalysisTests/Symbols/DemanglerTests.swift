@@ -80,6 +80,7 @@ struct DemanglerTests {
         #expect(type("KVNtC1d1SS1ah1_1bc61_E") == "c::f::<{d::S { a: 1, b: 'a' }}>")
         #expect(RustDemangler.demangle("_RNvC1cu5a_ZZZ") == nil)
         #expect(RustDemangler.demangle("_RNvC1cu9a_9999999") == nil)
+        #expect(Punycode.decode(Array("99999999999a".utf8)) == nil)
         // The example of the encoding's specification.
         #expect(
             RustDemangler.demangle("_RNqCs4fqI2P2rA04_11utf8_identsu30____7hkackfecea1cbdathfdh9hlq6y")

@@ -15,6 +15,9 @@ struct ELFFileTests {
             .init(name: "inside", address: 0x1040, size: 8, type: 0, binding: 0),
             .init(name: "__alias", address: 0x1030, size: 0x40),
             .init(name: "assembly", address: 0x1100, size: 0, type: 0),
+            .init(name: "label", address: 0x1050, size: 0, type: 0, binding: 0),
+            .init(name: "$x", address: 0x1014, size: 0, type: 0, binding: 0),
+            .init(name: "$d", address: 0x1180, size: 0, type: 0, binding: 0),
         ],
         dynamicSymbols: [.init(name: "exported", address: 0x1200, size: 0x10)], buildID: [0xde, 0xad, 0xbe, 0xef, 1],
         debugLink: ("example.debug", 0x1234_5678), extraSections: [(".comment", Array("text".utf8))],
@@ -44,7 +47,8 @@ struct ELFFileTests {
         let file = try ELFFile(ByteStore(Self.example.build()))
         let expected: [(UInt64, String?)] = [
             (0x100f, nil), (0x1010, "first"), (0x102f, "first"), (0x1030, "second"), (0x1040, "inside"),
-            (0x1048, "second"), (0x106f, "second"), (0x1070, nil), (0x10ff, nil), (0x1100, "assembly"),
+            (0x1048, "second"), (0x1058, "second"), (0x106f, "second"), (0x1070, nil), (0x10ff, nil),
+            (0x1100, "assembly"),
             (0x11ff, "assembly"),
             (0x1200, "exported"), (0x120f, "exported"), (0x1210, nil), (0x1fff, nil), (0x2000, nil),
         ]

@@ -41,6 +41,23 @@ struct EmbeddedSymbolsTests {
         #expect(decoded.encode() == bytes, "seed \(seed)")
     }
 
+    @Test("Tables from several chunks make one")
+    func merge() {
+        func table(_ path: String, _ address: UInt64, _ function: String) -> EmbeddedSymbols {
+            var table = EmbeddedSymbols()
+            let frame = SymbolFrame(function: function, module: path)
+            table.add(module: ModuleImage(path: path), addresses: [address], frames: [[frame]])
+            return table
+        }
+        var whole = table("/a", 1, "old")
+        for part in [table("/a", 2, "second"), table("/b", 1, "other"), table("/a", 1, "new")] { whole.merge(part) }
+        #expect(whole.count == 3)
+        let a = ModuleImage(path: "/a")
+        #expect(whole.frames(module: a, address: 1)?.first?.function == "new")
+        #expect(whole.frames(module: a, address: 2)?.first?.function == "second")
+        #expect(whole.frames(module: ModuleImage(path: "/b"), address: 1)?.first?.function == "other")
+    }
+
     @Test("The documented example")
     func example() throws {
         var table = EmbeddedSymbols()

@@ -73,4 +73,15 @@ struct ShortNameTests {
             ),
         ])
     func swift(name: String, short: String) { #expect(ShortName.of(name) == short) }
+
+    @Test(
+        "Files",
+        arguments: [
+            ("/usr/lib/gcc/12/../../../include/c++/12/new", "/usr/include/c++/12/new"),
+            ("./elf/dl-init.c", "elf/dl-init.c"),
+            ("./csu/../csu/libc-start.c", "csu/libc-start.c"), ("../src/a.c", "../src/a.c"),
+            ("../../a/../b.c", "../../b.c"),
+            ("/../a.c", "/a.c"), ("/src/a.c", "/src/a.c"), ("a.c", "a.c"),
+        ])
+    func files(path: String, short: String) { #expect(ShortName.ofFile(path) == short) }
 }

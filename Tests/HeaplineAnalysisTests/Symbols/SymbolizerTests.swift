@@ -161,7 +161,7 @@ struct SymbolizerTests {
 
     @Test(
         "A program changed since the recording is told and its symbols are not used",
-        .enabled(if: canCompile, "needs clang"))
+        .enabled(if: canReadLines, "needs clang and llvm-symbolizer"))
     func changed() throws {
         let fixture = try CompiledFixture()
         let path = try fixture.compile(
@@ -180,6 +180,18 @@ struct SymbolizerTests {
             let stacks = symbolizer.symbolize(module: module, addresses: calls.map(\.address))
             #expect(stacks.allSatisfy { $0.count == 1 && !$0[0].isNamed && $0[0].line == nil })
             #expect(symbolizer.problems[module] == [.changed(path: path, recorded: module.buildID, found: found)])
+        }
+        // With neither build-id nor identity, the time of the file tells.
+        unidentified.fileIdentity = nil
+        let modified = try #require(DebugFileSearch.identity(of: path)).modificationSeconds
+        for (end, problems): (Int64, [SymbolProblem]?) in [
+            (modified - 1, [SymbolProblem.changed(path: path, recorded: [], found: found)]), (modified, nil),
+        ] {
+            var options = SymbolizerOptions()
+            options.recordingEnd = end
+            let symbolizer = Symbolizer(options: options)
+            _ = symbolizer.symbolize(module: unidentified, addresses: calls.map(\.address))
+            #expect(symbolizer.problems[unidentified] == problems)
         }
         // Embedded symbols need no file.
         var embedded = EmbeddedSymbols()
@@ -304,6 +316,22 @@ struct SymbolizerTests {
             let stacks = reordered.symbolize(module: module, addresses: indices.map { addresses[$0] })
             #expect(stacks == indices.map { expected[$0] }, "seed \(seed)")
         }
+    }
+
+    @Test("The package with a file's debug symbols is named, wherever packages list the file")
+    func packages() throws {
+        let fixture = try CompiledFixture()
+        try fixture.run("/bin/mkdir", ["-p", fixture.path("var/lib/dpkg/info")])
+        try fixture.write("var/lib/dpkg/info/libz1:amd64.list", "/.\n/lib\n/lib/libz.so.1\n")
+        try fixture.write("var/lib/dpkg/info/libc6:amd64.list", "/.\n/usr/lib/libc.so.6\n")
+        try fixture.write("var/lib/dpkg/info/tool.list", "/.\n/usr/bin/tool\n/usr/bin/tool-extra\n")
+        try fixture.write("var/lib/dpkg/info/tool.md5sums", "/usr/bin/too\n")
+        let packages = DistributionPackages(sysroot: fixture.directory)
+        let expected = [
+            ("/usr/lib/libz.so.1", "libz1-dbgsym"), ("/lib/libz.so.1", "libz1-dbgsym"), ("/lib/libc.so.6", "libc6-dbg"),
+            ("/usr/bin/tool", "tool-dbgsym"), ("/usr/bin/too", nil), ("/home/me/tool", nil),
+        ]
+        for (path, package) in expected { #expect(packages.debugPackage(for: fixture.directory + path) == package) }
     }
 
     @Test("What has no file is named as far as it can be, and said")

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Allocation, release and resizing in one heap: accounting and canaries around TLSF.
+
+#include "heap_ops.h"
+
+#include <string.h>
+
+#include "poison.h"
+#include "port.h"
+#include "tlsf.h"
+
+static inline uint32_t used_overhead(const struct hl_heap *heap) {
+    return heap->counts_headers ? HL_HEADER_OVERHEAD : 0;
+}
+
+static inline void take_bytes(struct hl_heap *heap, uint32_t bytes) {
+    uint32_t left = hl_free_bytes(heap) - bytes;
+    hl_set_free_bytes(heap, left);
+    if (left < hl_minimum_bytes(heap))
+        hl_set_minimum_bytes(heap, left);
+}
+
+// The heap component accepts any address in the pool here; TLSF looks closer.
+static bool is_in_pool(const struct hl_heap *heap, uint32_t data) {
+    if (__builtin_expect(data - heap->pool < heap->words->pool_size, 1))
+        return true;
+    hl_print(heap->chip, "CORRUPT HEAP: multi_heap.c:%d detected at 0x%08x\n", 119, data);
+    hl_fault_note(HL_FAULT_CORRUPT, data, "abort() was called");
+    return false;
+}
+
+static inline uint32_t malloc_block(struct hl_heap *heap, uint32_t size) {
+    uint32_t data = hl_tlsf_malloc(heap, size);
+    if (data != 0)
+        take_bytes(heap, hl_block_size(heap, data - HL_DATA_OFFSET) + used_overhead(heap));
+    return data;
+}
+
+static inline bool free_block(struct hl_heap *heap, uint32_t data) {
+    uint32_t size;
+    if (!is_in_pool(heap, data) || !hl_tlsf_block_size(heap, data, &size) || !hl_tlsf_free(heap, data))
+        return false;
+    hl_set_free_bytes(heap, hl_free_bytes(heap) + size + used_overhead(heap));
+    return true;
+}
+
+// Size 0 releases the block without giving its bytes back, as the chip does.
+static uint32_t realloc_block(struct hl_heap *heap, uint32_t data, uint32_t size) {
+    uint32_t before;
+    if (!is_in_pool(heap, data) || !hl_tlsf_block_size(heap, data, &before))
+        return 0;
+    if (size == 0) {
+        hl_tlsf_free(heap, data);
+        return 0;
+    }
+    uint32_t moved = hl_tlsf_realloc(heap, data, size);
+    if (moved != 0) {
+        hl_set_free_bytes(heap, hl_free_bytes(heap) + before);
+        take_bytes(heap, hl_block_size(heap, moved - HL_DATA_OFFSET));
+    }
+    return moved;
+}
+
+static uint32_t note_bad_pattern(const char *place, uint32_t address) {
+    hl_fault_note(HL_FAULT_CORRUPT, address, "assert failed: %s (ret)", place);
+    return 0;
+}
+
+static void note_bad_canary(const char *place, uint32_t address) {
+    hl_fault_note(HL_FAULT_CORRUPT, address, "assert failed: %s (head != NULL)", place);
+}
+
+uint32_t hl_heap_malloc(struct hl_heap *heap, uint32_t size) {
+    bool poisoned = heap->poisoning != HL_POISONING_NONE;
+    if (size == 0 || (poisoned && size > UINT32_MAX - HL_POISON_OVERHEAD))
+        return 0;
+    hl_heap_lock(heap);
+    uint32_t data = malloc_block(heap, poisoned ? size + HL_POISON_OVERHEAD : size);
+    if (poisoned && data != 0) {
+        data = hl_poison_mark(heap, data, size);
+        if (heap->poisoning == HL_POISONING_COMPREHENSIVE && !hl_poison_check_new(heap, data, size))
+            data = note_bad_pattern("multi_heap_malloc multi_heap_poisoning.c:259", data);
+    }
+    hl_heap_unlock(heap);
+    return data;
+}
+
+uint32_t hl_heap_aligned_alloc(struct hl_heap *heap, uint32_t size, uint32_t alignment, uint32_t offset) {
+    bool poisoned = heap->poisoning != HL_POISONING_NONE;
+    if (size == 0 || (poisoned && size > UINT32_MAX - HL_POISON_OVERHEAD) || alignment == 0 ||
+        (alignment & (alignment - 1)) != 0)
+        return 0;
+    if (poisoned) {
+        size += HL_POISON_OVERHEAD;
+        offset += HL_POISON_HEAD;
+    }
+    hl_heap_lock(heap);
+    uint32_t data = hl_tlsf_memalign(heap, alignment, size, offset);
+    if (data != 0) {
+        take_bytes(heap, hl_block_size(heap, data - HL_DATA_OFFSET) + used_overhead(heap));
+        if (poisoned) {
+            size -= HL_POISON_OVERHEAD;
+            data = hl_poison_mark(heap, data, size);
+            if (heap->poisoning == HL_POISONING_COMPREHENSIVE && !hl_poison_check_new(heap, data, size))
+                data = note_bad_pattern("multi_heap_aligned_alloc_offs multi_heap_poisoning.c:229", data);
+        }
+    }
+    hl_heap_unlock(heap);
+    return data;
+}
+
+// A damaged size may have led to something that looks like the canary, anywhere in the chip's memory.
+static bool stays_inside(const struct hl_heap *heap, uint32_t data) {
+    uint32_t size = *hl_word(heap, data - 4), offset = data - heap->start;
+    if (offset < heap->size && size <= heap->size - offset)
+        return true;
+    hl_tlsf_note_access(heap, heap->start + heap->size, true);
+    return false;
+}
+
+static bool free_poisoned(struct hl_heap *heap, uint32_t data) {
+    if (!hl_poison_verify(heap, data, true)) {
+        note_bad_canary("multi_heap_free multi_heap_poisoning.c:277", data);
+        return false;
+    }
+    uint32_t head = data - HL_POISON_HEAD;
+    if (heap->poisoning == HL_POISONING_COMPREHENSIVE) {
+        if (!stays_inside(heap, data))
+            return false;
+        memset(hl_byte(heap, head), HL_FILL_FREE, *hl_word(heap, head + 4) + HL_POISON_OVERHEAD);
+    }
+    return free_block(heap, head);
+}
+
+bool hl_heap_free(struct hl_heap *heap, uint32_t data) {
+    if (data == 0)
+        return true;
+    hl_heap_lock(heap);
+    bool done = heap->poisoning == HL_POISONING_NONE ? free_block(heap, data) : free_poisoned(heap, data);
+    hl_heap_unlock(heap);
+    return done;
+}
+
+static uint32_t realloc_poisoned(struct hl_heap *heap, uint32_t data, uint32_t size) {
+    if (!hl_poison_verify(heap, data, true)) {
+        note_bad_canary("multi_heap_realloc multi_heap_poisoning.c:313", data);
+        return 0;
+    }
+    uint32_t head = data - HL_POISON_HEAD;
+    if (heap->poisoning == HL_POISONING_LIGHT) {
+        uint32_t moved = realloc_block(heap, head, size + HL_POISON_OVERHEAD);
+        return moved == 0 ? 0 : hl_poison_mark(heap, moved, size);
+    }
+    // Comprehensive: always to a new block, whose grown part stays `fe`.
+    if (!stays_inside(heap, data))
+        return 0;
+    uint32_t old_size = *hl_word(heap, head + 4);
+    uint32_t moved = malloc_block(heap, size + HL_POISON_OVERHEAD);
+    if (moved == 0)
+        return 0;
+    moved = hl_poison_mark(heap, moved, size);
+    memcpy(hl_byte(heap, moved), hl_byte(heap, data), size < old_size ? size : old_size);
+    return free_poisoned(heap, data) ? moved : 0;
+}
+
+uint32_t hl_heap_realloc(struct hl_heap *heap, uint32_t data, uint32_t size) {
+    if (heap->poisoning == HL_POISONING_NONE) {
+        if (data == 0)
+            return hl_heap_malloc(heap, size);
+        hl_heap_lock(heap);
+        uint32_t moved = realloc_block(heap, data, size);
+        hl_heap_unlock(heap);
+        return moved;
+    }
+    if (size > UINT32_MAX - HL_POISON_OVERHEAD)
+        return 0;
+    if (data == 0)
+        return hl_heap_malloc(heap, size);
+    if (size == 0) {
+        hl_heap_free(heap, data);
+        return 0;
+    }
+    hl_heap_lock(heap);
+    uint32_t moved = realloc_poisoned(heap, data, size);
+    hl_heap_unlock(heap);
+    return moved;
+}
+
+uint32_t hl_heap_full_block_size(struct hl_heap *heap, uint32_t data) {
+    uint32_t size = 0;
+    if (heap->poisoning != HL_POISONING_NONE) {
+        if (!hl_poison_verify(heap, data, true)) {
+            note_bad_canary("multi_heap_get_full_block_size multi_heap_poisoning.c:358", data);
+            return 0;
+        }
+        data -= HL_POISON_HEAD;
+    }
+    return hl_tlsf_block_size(heap, data, &size) ? size : 0;
+}
+
+uint32_t hl_heap_allocated_size(struct hl_heap *heap, uint32_t data) {
+    uint32_t size = hl_heap_full_block_size(heap, data);
+    // v4.4 forgot the canaries.
+    if (heap->poisoning == HL_POISONING_NONE || heap->idf == HL_IDF_4_4)
+        return size;
+    return size > HL_POISON_OVERHEAD ? size - HL_POISON_OVERHEAD : 0;
+}
