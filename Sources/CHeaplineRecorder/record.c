@@ -20,6 +20,12 @@ HL_SLOW uint32_t hl_record_core(void) {
     return core < hl_recorder.core_count ? core : hl_recorder.core_count;
 }
 
+HL_SLOW int hl_record_renew(struct hl_thread *self) {
+    if (hl_load_relaxed(&self->skip) != HL_SKIP_STALE) return 0; // our own thread's
+    hl_thread_renew(self);
+    return hl_load_relaxed(&self->skip) == 0;
+}
+
 HL_SLOW void hl_record_skipped(struct hl_thread *self, enum hl_kind kind, uint64_t address, uint64_t size) {
     uint32_t skip = hl_load_relaxed(&self->skip); // our own thread's, or STALE, which waits
     if (skip & ~(HL_SKIP_STALE | HL_SKIP_LIMBO)) return; // the recorder's own, or asked to be left out

@@ -18,6 +18,8 @@
 uint32_t hl_record_core(void);
 // Slow twins: a thread whose events are not to be recorded as usual (ours, ignored, or in limbo) …
 HL_SLOW void hl_record_skipped(struct hl_thread *self, enum hl_kind kind, uint64_t address, uint64_t size);
+// … 1 when it only had to be made fit for another recording, and its event can go the usual way …
+HL_SLOW int hl_record_renew(struct hl_thread *self);
 // … a record of mode sample whose turn has come, or a free of a sampled block …
 HL_SLOW int hl_sample_take(struct hl_thread *self, uint64_t address, uint64_t size);
 HL_SLOW int hl_sample_drop(uint64_t address);
@@ -72,7 +74,7 @@ HL_HOT void hl_record_alloc(enum hl_kind kind, uint64_t address, uint64_t size, 
     uint32_t state;
     struct hl_thread *self = hl_record_begin(&state);
     if (hl_unlikely(!self)) return;
-    if (hl_unlikely(self->skip || !address)) {
+    if (hl_unlikely(self->skip || !address) && (!address || !hl_record_renew(self))) {
         hl_record_skipped(self, address ? kind : HL_KIND_ALLOC_FAIL, address, size);
         return;
     }
@@ -97,7 +99,7 @@ HL_HOT void hl_record_free(enum hl_kind kind, uint64_t address, struct hl_regist
     uint32_t state;
     struct hl_thread *self = hl_record_begin(&state);
     if (hl_unlikely(!self)) return;
-    if (hl_unlikely(self->skip)) {
+    if (hl_unlikely(self->skip) && !hl_record_renew(self)) {
         hl_record_skipped(self, kind, address, 0);
         return;
     }

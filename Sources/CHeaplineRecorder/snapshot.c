@@ -22,8 +22,8 @@ void hl_process_counts(const struct hl_process *process, struct hl_counts *count
     *counts = (struct hl_counts){.sums = process->retired};
     counts->ticks = hl_clock_counter() - process->clock_base;
     for (uint32_t i = 0; i < HL_MAX_THREAD_SLOTS; i++) {
-        // Slots are taken from the front and their storage is made 64 at a time; a page with none in use ends the list.
-        if (i % 64 == 0 && i && !slots[i - 1].thread) break;
+        // Slots are used from the front and their storage is made 64 at a time: one that never was used ends the list.
+        if (i % 64 == 0 && i && !hl_load_relaxed(&slots[i - 1].used)) break;
         counts->sums.allocations += slots[i].allocations;
         counts->sums.frees += slots[i].frees;
         counts->sums.reallocations += slots[i].reallocations;
@@ -36,7 +36,7 @@ void hl_process_counts(const struct hl_process *process, struct hl_counts *count
 struct writer {
     int fd;
     int error;
-    uint64_t clock_hz;
+    struct hl_thread_counts seen;
     char *scratch;
     uint8_t *out;
     struct hl_record *batch;
@@ -53,8 +53,23 @@ static void chunk(struct writer *writer, struct hl_chunk header, const void *pay
         writer->error = hl_platform_write_all(writer->fd, zeros, 8 - header.stored_bytes % 8);
 }
 
+// What the snapshot holds, in the terms of struct hl_thread_counts.
+static void add_up(struct hl_thread_counts *sums, const struct hl_record *records, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        switch (hl_record_kind(&records[i])) {
+        case HL_KIND_ALLOC:
+        case HL_KIND_REALLOC_ALLOC: sums->allocations++; break;
+        case HL_KIND_FREE:
+        case HL_KIND_REALLOC_FREE: sums->frees++; break;
+        case HL_KIND_REALLOC_FAIL: sums->frees--; break;
+        default: break;
+        }
+    }
+}
+
 static void events(struct writer *writer, uint32_t core, const struct hl_record *records, uint32_t count) {
     if (!count) return;
+    add_up(&writer->seen, records, count);
     size_t bytes = hl_events_encode(records, count, writer->out, writer->scratch);
     chunk(writer,
           (struct hl_chunk){
@@ -115,6 +130,25 @@ static void core_events(struct writer *writer, uint32_t core, uint32_t *order, u
     events(writer, core, writer->batch, count);
 }
 
+// After the end of a recording: waits for threads that were in the middle of an event when it ended. They have counted it and not
+// yet written it; a thread that has no processor takes a while. In vain where somebody else has taken records.
+static void settle(const struct hl_process *process, uint32_t *order, uint32_t capacity) {
+    uint64_t until = hl_platform_monotonic_ns() + 200000000u;
+    while (process->mode == HL_MODE_ALL && !process->collector_pid && hl_platform_monotonic_ns() < until) {
+        struct hl_counts counts;
+        hl_process_counts(process, &counts);
+        uint64_t wanted = counts.sums.allocations + counts.sums.frees, there = counts.lost[HL_LOSS_FULL] + counts.lost[HL_LOSS_NO_SPACE];
+        for (uint32_t core = 0; core <= process->core_count; core++) {
+            uint64_t cursor = hl_load_acquire((uint64_t *)(hl_recorder.cores + core * sizeof(struct hl_core)));
+            uint32_t segments = chain(cursor, order, capacity);
+            if (segments) there += (segments - 1) * PER_SEGMENT + ((cursor - 1) % HL_SEGMENT_BYTES + 1 - HL_SEGMENT_HEADER_BYTES) / sizeof(struct hl_record);
+        }
+        if (there >= wanted) return;
+        uint32_t nobody = 0;
+        hl_platform_wait(&nobody, 0, 1);
+    }
+}
+
 // Ticks per second, measured over the life of the process where the processor does not say.
 static uint64_t measure_hz(const struct hl_process *process) {
     if (process->clock_hz) return process->clock_hz;
@@ -158,6 +192,8 @@ int hl_snapshot_write(const char *path) {
     struct hl_process copy = *process;
     copy.clock_hz = measure_hz(process);
     chunk(&writer, (struct hl_chunk){.kind = HL_CHUNK_PROCESS, .count = 1, .stored_bytes = sizeof copy}, &copy);
+    int ended = hl_load_acquire(&process->state) != HL_STATE_RUNNING; // pairs with the release in own_stop()
+    if (ended) settle(process, order, made + 1);
     for (uint32_t core = 0; core <= hl_recorder.core_count; core++) core_events(&writer, core, order, made + 1);
 
     // Nodes and notes after the events: whatever an event refers to was complete before the event.
@@ -187,7 +223,8 @@ int hl_snapshot_write(const char *path) {
     chunk(&writer, (struct hl_chunk){.kind = HL_CHUNK_NOTES, .count = note_count, .stored_bytes = (uint32_t)at}, notes);
     struct hl_counts counts;
     hl_process_counts(process, &counts);
-    counts.final = 1;
+    // In a recording that goes on, the sums are those of the events only when nobody was in the middle of one.
+    counts.final = ended || (counts.sums.allocations == writer.seen.allocations && counts.sums.frees == writer.seen.frees);
     chunk(&writer, (struct hl_chunk){.kind = HL_CHUNK_COUNTS, .count = 1, .stored_bytes = sizeof counts}, &counts);
     chunk(&writer, (struct hl_chunk){.kind = HL_CHUNK_END}, NULL);
     hl_platform_close(writer.fd);

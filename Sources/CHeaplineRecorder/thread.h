@@ -40,6 +40,8 @@ void hl_threads_forked(void);
 void hl_thread_renew(struct hl_thread *thread);
 // Recording starts anew in this process: ids and slots of the recording before are not used again.
 void hl_threads_renewed(void);
+// Leaves out this thread's events (1), or not any more (0).
+void hl_thread_ignore(int ignore);
 // Notes the thread's name if it changed.
 void hl_thread_note_name(struct hl_thread *thread);
 
