@@ -69,7 +69,9 @@ let package = Package(
         .testTarget(
             name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], swiftSettings: swift),
         .testTarget(
-            name: "HeaplineAnalysisTests", dependencies: ["HeaplineAnalysis"], swiftSettings: swift),
+            name: "HeaplineAnalysisTests",
+            dependencies: ["HeaplineAnalysis", "HeaplineCollector", "HeaplineExport", "CHeaplineFormat"],
+            swiftSettings: swift),
         .testTarget(
             name: "EndToEndTests", dependencies: ["HeaplineCLI", "HeaplineAnalysis", "Victim"], swiftSettings: swift),
     ],

@@ -8,6 +8,7 @@
 #include "platform.h"
 #include "preloaded.h"
 #include "record.h"
+#include "sample.h"
 #include "snapshot.h"
 
 #include <string.h>
@@ -41,7 +42,6 @@ static int own_start(const struct hl_options *options) {
     hl_recorder.paused = 0;
     hl_recorder.follows = 0;
     hl_recorder.discarded = 0;
-    hl_recorder.next_thread = 0;
     hl_recorder.problem[0] = 0;
     hl_recorder.directory[0] = 0;
     if (wanted.directory) {
@@ -49,15 +49,16 @@ static int own_start(const struct hl_options *options) {
         hl_recorder.has_collector = 1;
     }
     if (hl_recorder.process) {
-        // A thread may still be inside an event of the recording before. It gets the time to end it; one that takes longer writes
-        // to the same addresses, where the new recording will be (make_process), and harms at most its own record.
+        // A thread may still be inside an event of the recording before. It gets the time to end it; one that takes longer finds
+        // everything at the same addresses (make_process), and its event becomes one of the new recording.
         uint32_t nobody = 0;
         hl_platform_wait(&nobody, 0, 2);
         hl_recorder.process = NULL;
     }
-    hl_threads_renewed();
     hl_platform_wipe_on_fork(&hl_gate, sizeof hl_gate);
+    const char *old_base = hl_recorder.base;
     int error = hl_recorder_start();
+    if (!error && old_base) hl_threads_renewed(old_base);
     hl_store_relaxed(&hl_gate.state, error ? (uint32_t)HL_GATE_OFF : state_for_mode());
     hl_store_release(&starting, 0u); // pairs with the exchange above
     return error;
@@ -154,7 +155,7 @@ static uint32_t own_stack_of(const uint64_t *pcs, uint32_t count) {
 }
 
 static uint32_t own_stack_from(uintptr_t pc, uintptr_t sp, uintptr_t fp) {
-    uint32_t state;
+    uint32_t state = hl_record_state();
     struct hl_thread *self = hl_record_begin(&state);
     if (!self || !hl_recorder.depth || (self->skip && !hl_record_renew(self))) return HL_ROOT_NONE;
     return hl_stack_capture(self->memo, (struct hl_registers){.pc = pc, .sp = sp, .fp = fp}, hl_recorder.depth);
@@ -170,7 +171,7 @@ static int is_sampled(struct hl_thread *self, enum hl_kind kind, uint64_t addres
 }
 
 static void own_event_of_thread(enum hl_kind kind, uint64_t address, uint64_t size, uint32_t stack, uint32_t thread) {
-    uint32_t state;
+    uint32_t state = hl_record_state();
     struct hl_thread *self = hl_record_begin(&state);
     if (!self || (self->skip && !hl_record_renew(self)) || kind <= HL_KIND_NONE || kind >= HL_KIND_COUNT_) return;
     switch (kind) {

@@ -37,6 +37,8 @@ struct writer {
     int fd;
     int error;
     struct hl_thread_counts seen;
+    uint64_t until; // how long to wait for threads in the middle of an event, …
+    int patient;    // … when the recording has ended
     char *scratch;
     uint8_t *out;
     struct hl_record *batch;
@@ -115,6 +117,8 @@ static void core_events(struct writer *writer, uint32_t core, uint32_t *order, u
         const char *end = i + 1 < segments ? segment + HL_SEGMENT_BYTES : hl_recorder.segments + cursor;
         const struct hl_record *record = (const struct hl_record *)(segment + HL_SEGMENT_HEADER_BYTES);
         for (; (const char *)record < end; record++) {
+            while (!hl_load_acquire(&record->time_kind) && writer->patient && hl_platform_monotonic_ns() < writer->until)
+                hl_platform_yield();
             if (!hl_load_acquire(&record->time_kind)) continue; // reserved, not yet written
             // Nearly always in order already: one step of insertion sort.
             uint32_t at = count++;
@@ -130,20 +134,27 @@ static void core_events(struct writer *writer, uint32_t core, uint32_t *order, u
     events(writer, core, writer->batch, count);
 }
 
-// After the end of a recording: waits for threads that were in the middle of an event when it ended. They have counted it and not
-// yet written it; a thread that has no processor takes a while. In vain where somebody else has taken records.
-static void settle(const struct hl_process *process, uint32_t *order, uint32_t capacity) {
-    uint64_t until = hl_platform_monotonic_ns() + 200000000u;
+// Records in the buffers of all cores, or lost.
+static uint64_t records_there(const struct hl_process *process, uint32_t *order, uint32_t capacity) {
+    uint64_t there = 0;
+    for (int i = 0; i < HL_LOSS_COUNT; i++) there += hl_load_relaxed(&process->lost[i]);
+    for (uint32_t core = 0; core <= process->core_count; core++) {
+        uint64_t cursor = hl_load_acquire((uint64_t *)(hl_recorder.cores + core * sizeof(struct hl_core)));
+        uint32_t segments = chain(cursor, order, capacity);
+        if (!segments) continue;
+        uint64_t last = (cursor - 1) % HL_SEGMENT_BYTES + 1;
+        there += (segments - 1) * PER_SEGMENT + (last - HL_SEGMENT_HEADER_BYTES) / sizeof(struct hl_record);
+    }
+    return there;
+}
+
+// After the end of a recording: waits for threads that were in the middle of an event when it ended. They have counted it
+// and not yet written it; one that has no processor takes a while. In vain where somebody else has taken records.
+static void settle(const struct hl_process *process, uint32_t *order, uint32_t capacity, uint64_t until) {
     while (process->mode == HL_MODE_ALL && !process->collector_pid && hl_platform_monotonic_ns() < until) {
         struct hl_counts counts;
         hl_process_counts(process, &counts);
-        uint64_t wanted = counts.sums.allocations + counts.sums.frees, there = counts.lost[HL_LOSS_FULL] + counts.lost[HL_LOSS_NO_SPACE];
-        for (uint32_t core = 0; core <= process->core_count; core++) {
-            uint64_t cursor = hl_load_acquire((uint64_t *)(hl_recorder.cores + core * sizeof(struct hl_core)));
-            uint32_t segments = chain(cursor, order, capacity);
-            if (segments) there += (segments - 1) * PER_SEGMENT + ((cursor - 1) % HL_SEGMENT_BYTES + 1 - HL_SEGMENT_HEADER_BYTES) / sizeof(struct hl_record);
-        }
-        if (there >= wanted) return;
+        if (records_there(process, order, capacity) >= counts.sums.allocations + counts.sums.frees) return;
         uint32_t nobody = 0;
         hl_platform_wait(&nobody, 0, 1);
     }
@@ -193,7 +204,9 @@ int hl_snapshot_write(const char *path) {
     copy.clock_hz = measure_hz(process);
     chunk(&writer, (struct hl_chunk){.kind = HL_CHUNK_PROCESS, .count = 1, .stored_bytes = sizeof copy}, &copy);
     int ended = hl_load_acquire(&process->state) != HL_STATE_RUNNING; // pairs with the release in own_stop()
-    if (ended) settle(process, order, made + 1);
+    writer.until = hl_platform_monotonic_ns() + 1000000000u;
+    writer.patient = ended;
+    if (ended) settle(process, order, made + 1, writer.until);
     for (uint32_t core = 0; core <= hl_recorder.core_count; core++) core_events(&writer, core, order, made + 1);
 
     // Nodes and notes after the events: whatever an event refers to was complete before the event.

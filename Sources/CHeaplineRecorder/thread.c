@@ -118,11 +118,12 @@ static void on_thread_end(void *value) {
     // Other destructors may still allocate: ask to be called in the next round, up to the last but one.
     if (++thread->endings < 4 && pthread_setspecific(key, thread) == 0) return;
     struct hl_quiet quiet = hl_quiet_begin();
-    if (!(hl_load_relaxed(&thread->skip) & HL_SKIP_STALE)) { // index and slot of an earlier recording mean nothing now
+    if (!(hl_load_relaxed(&thread->skip) & HL_SKIP_STALE)) { // it has done nothing in the recording that runs now
         hl_thread_note_name(thread);
         hl_note_append(HL_NOTE_THREAD_END, &thread->index, sizeof thread->index, NULL, 0);
-        if (thread->counts) retire_counts(thread->counts);
     }
+    if (thread->counts) retire_counts(thread->counts);
+    thread->counts = NULL;
     limbo = (struct hl_thread){.index = thread->index, .skip = HL_SKIP_LIMBO};
     hl_thread_self = &limbo;
     give_back(thread);
@@ -167,7 +168,7 @@ static int prepare(struct hl_thread *thread) {
     stack_bounds(&low, &high);
     thread->index = own_index ? own_index - 1 : hl_add_relaxed(&hl_recorder.next_thread, 1u); // only unique
     own_index = thread->index + 1;
-    thread->counts = take_counts(thread->index);
+    if (!thread->counts) thread->counts = take_counts(thread->index);
     size_t memo_bytes = (hl_stack_memo_bytes(hl_recorder.max_depth) + 4095) & ~(size_t)4095;
     if (!thread->memo_memory || thread->memo_depth < hl_recorder.max_depth) {
         thread->memo_memory = hl_platform_map(memo_bytes);
@@ -202,15 +203,23 @@ HL_SLOW struct hl_thread *hl_thread_enter(void) {
 void hl_thread_renew(struct hl_thread *thread) {
     struct hl_quiet quiet = hl_quiet_begin();
     __atomic_fetch_and(&thread->skip, ~HL_SKIP_STALE, __ATOMIC_RELAXED); // own thread; the lock orders the rest
-    own_index = 0;
     if (prepare(thread) != 0) hl_recorder_give_up("no slot for a thread's counts");
     hl_quiet_end(quiet);
 }
 
-void hl_threads_renewed(void) {
+void hl_threads_renewed(const char *old_base) {
+    struct hl_thread_counts *slots = (struct hl_thread_counts *)(hl_recorder.base + HL_THREADS_OFFSET);
+    const struct hl_thread_counts *old = (const struct hl_thread_counts *)(old_base + HL_THREADS_OFFSET);
     lock();
-    for (struct hl_thread *thread = all_threads; thread; thread = thread->next)
+    for (struct hl_thread *thread = all_threads; thread; thread = thread->next) {
+        if (!thread->counts) continue; // it has ended
         __atomic_fetch_or(&thread->skip, HL_SKIP_STALE, __ATOMIC_RELAXED); // seen at the thread's next event
+        size_t slot = (size_t)(thread->counts - old);
+        if (hl_recorder_populate(HL_THREADS_OFFSET, (slot / 64 + 1) * 4096) != 0) break;
+        slots[slot].used = 1;
+        hl_store_relaxed(&slots[slot].thread, thread->index + 1); // nobody takes slots before the gate opens
+        thread->counts = &slots[slot];
+    }
     unlock();
 }
 

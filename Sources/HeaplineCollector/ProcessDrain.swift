@@ -28,6 +28,7 @@ package enum ProcessEnd: Equatable, Sendable {
     /// Its exec'd successor, or another process, has taken over the pid.
     var superseded = false
     private let writer: TraceWriter
+    private let ownsWriter: Bool  // a file for this process alone, closed at its end
     private let index: Int  // of the process in the trace
     private var batches: [UnsafeMutableBufferPointer<hl_record>?]
     private var filled: [Int]
@@ -41,9 +42,10 @@ package enum ProcessEnd: Equatable, Sendable {
     private var nextMapsCheck: UInt64 = 0
     private(set) var eventsSeen: UInt64 = 0
 
-    init(file: ProcessFile, writer: TraceWriter) {
+    init(file: ProcessFile, writer: TraceWriter, ownsWriter: Bool) {
         self.file = file
         self.writer = writer
+        self.ownsWriter = ownsWriter
         pid = file.pid
         var header = file.header
         if header.clock_hz == 0 { header.clock_hz = Clock.hz }
@@ -121,6 +123,7 @@ package enum ProcessEnd: Equatable, Sendable {
             unsafe writer.note(HL_NOTE_EXIT, ticks: file.ticks, payload: payload, process: index)
         }
         writeCounts(final: true)
+        if ownsWriter { writer.finish() }
         ended = true
         for core in unsafe batches.indices {
             unsafe batches[core]?.deallocate()

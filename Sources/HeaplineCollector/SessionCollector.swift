@@ -9,6 +9,7 @@ internal import Glibc
 package final class SessionCollector {
     package let directory: String
     private let writer: TraceWriter
+    private let separate: ((Int32, Int) -> TraceWriter?)?
     private var drains: [ProcessDrain] = []
     private var known: Set<String> = []
     private var nextScan: UInt64 = 0
@@ -23,9 +24,12 @@ package final class SessionCollector {
     package var events: UInt64 { finishedEvents + drains.reduce(0) { $0 + $1.eventsSeen } }
     private var finishedEvents: UInt64 = 0
 
-    package init(directory: String, writer: TraceWriter) {
+    /// Collects into `writer`; or, with `separate`, each process but the first into what that makes for its pid and
+    /// number (from 1).
+    package init(directory: String, writer: TraceWriter, separate: ((Int32, Int) -> TraceWriter?)? = nil) {
         self.directory = directory
         self.writer = writer
+        self.separate = separate
     }
 
     /// Does one round. Returns whether records came, in which case more are likely to be there.
@@ -74,7 +78,8 @@ package final class SessionCollector {
         for name in Self.list(directory).sorted() where name.hasSuffix(".process") && !known.contains(name) {
             guard let file = ProcessFile(path: directory + "/" + name) else { continue }
             known.insert(name)
-            let drain = ProcessDrain(file: file, writer: writer)
+            let own = known.count == 1 ? nil : separate?(file.pid, known.count - 1)
+            let drain = ProcessDrain(file: file, writer: own ?? writer, ownsWriter: own != nil)
             for other in drains where other.pid == drain.pid { other.superseded = true }
             drains.append(drain)
         }

@@ -36,6 +36,12 @@ public final class Report {
         trace.processes.filter { history.options.processes?.contains($0.id) ?? true }
     }
 
+    /// The program that was run: the last image of the first process.
+    public var mainProcess: TraceProcess? {
+        guard let first = processes.first else { return nil }
+        return processes.last { $0.pid == first.pid && $0.pid != 0 } ?? first
+    }
+
     /// The mode of the recording; when processes differ, that of the first.
     public var mode: RecordingMode { processes.first?.mode ?? .off }
 

@@ -69,6 +69,20 @@ import Testing
         #expect(history.trace.processes.count == 1)
     }
 
+    @Test func separateFilesForProcesses() throws {
+        try Harness.withDirectory { directory in
+            let trace = directory + "/t.heapline"
+            let outcome = try Harness.run(
+                [Harness.heapline, "run", "-q", "--separate", "-o", trace, "--", Harness.victim, "fork", "10", "3"])
+            #expect(outcome.exitCode == 0)
+            let names = try Harness.run(["ls", directory]).output.split(separator: "\n").map(String.init)
+            #expect(names.count == 4)
+            let blocks = try names.reduce(0) { try $0 + Trace.open(directory + "/" + $1).history().allocations(ofSize: 40) }
+            let empty = try VictimTests.nothing([])
+            #expect(blocks == 70 + empty.allocations(ofSize: 40))
+        }
+    }
+
     @Test func preloadedByHandCollectsItself() throws {
         try Harness.withDirectory { directory in
             let trace = directory + "/hand.heapline"

@@ -68,7 +68,7 @@ int linked_busy(const struct linked *linked) {
     for (int i = 0; i < THREADS; i++) linked_require(pthread_create(&threads[i], NULL, busy, NULL) == 0, 1);
     for (int i = 1; i <= 20; i++) {
         linked_require(hl_start(&linked->options) == 0, 2);
-        linked_blocks(2000, 48, 0);
+        linked_blocks(20000, 48, 0);
         linked_require(linked_finish(numbered(linked, i)) == 0, 3);
     }
     __atomic_store_n(&over, 1, __ATOMIC_RELEASE);

@@ -2,7 +2,7 @@
 //
 // fork: 10 blocks of 40 bytes, then a child that is not recorded, does 20 of 40, and then records itself: 5 of 48, in
 // TRACE.child; then 3 more of 40 here, in TRACE.
-// under: for `heapline run`. hl_start() finds a recorder that is there; 1,000 blocks of 72 bytes, freed; mark "linked"; 100
+// under: for `heapline run`. hl_start() finds a recorder that is there; 1,001 blocks of 72 bytes, freed; mark "linked"; 100
 // blocks of 72 while paused; one block of 4,096 bytes of an allocator of its own, by hl_event().
 
 #include "linked.h"
@@ -41,6 +41,7 @@ int linked_fork(const struct linked *linked) {
 int linked_under(const struct linked *linked) {
     linked_require(hl_start(&linked->options) == HL_ERROR_STATE, 1);
     linked_require(hl_is_running(), 2);
+    linked_blocks(1, 72, 0); // the hooks of this program look for the next ones
     struct hl_counts before, after;
     linked_require(hl_counts_now(&before) == 0, 3);
     linked_blocks(1000, 72, 0);

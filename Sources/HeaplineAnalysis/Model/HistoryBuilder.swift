@@ -139,6 +139,7 @@ final class HistoryBuilder {
         totals.liveBlocks = history.liveBlocks
         totals.liveBytes = history.liveBytes
         totals.peakBytes = history.peakBytes
+        totals.peakBlocks = history.peakBlocks
         totals.peakTime = history.peakBytes > 0 ? process.clock.nanoseconds(history.peakTicks) : nil
         totals.temporaryAllocations = history.temporary
         totals.unknownFrees = history.unknownFrees
@@ -148,6 +149,7 @@ final class HistoryBuilder {
         // The other modes leave events out; what they left out is in the recorder's sums.
         let counts = process.counts ?? RecordedCounts()
         totals.peakTime = nil
+        totals.peakBlocks = nil
         switch process.mode {
         case .leaks:
             totals.allocations &+= counts.filteredAllocations
@@ -167,6 +169,7 @@ final class HistoryBuilder {
             totals.failures = counts.failures
             totals.liveBytes = history.liveBytes / unit
             totals.peakBytes = history.peakBytes / unit
+            totals.peakBlocks = history.peakBlocks / unit
             totals.peakTime = history.peakBytes > 0 ? process.clock.nanoseconds(history.peakTicks) : nil
             totals.temporaryAllocations = history.temporary / unit
             totals.unknownFrees = 0

@@ -62,6 +62,7 @@ struct ProcessHistory: ~Copyable {
     var liveBlocks: UInt64 = 0
     var liveBytes: UInt64 = 0
     var peakBytes: UInt64 = 0
+    var peakBlocks: UInt64 = 0
     var peakTicks: UInt64 = 0
     var lastTicks: UInt64 = 0
     var bucketEndTicks: UInt64 = 0  // where the timeline's open bucket ends on this process's clock
@@ -160,6 +161,7 @@ struct ProcessHistory: ~Copyable {
         liveBytes &+= size
         if liveBytes > peakBytes {
             peakBytes = liveBytes
+            peakBlocks = liveBlocks
             peakTicks = ticks
         }
         if shared.now.liveBytes > shared.timeline.maxLiveBytes {

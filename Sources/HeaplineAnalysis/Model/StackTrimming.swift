@@ -56,6 +56,6 @@ public enum StackTrimming {
     ]
     private static let starts: Set<String> = [
         "_start", "__libc_start_main", "__libc_start_call_main", "__libc_start_main_impl", "start_thread", "clone",
-        "clone3", "__clone", "__clone3", "thread_start",
+        "clone3", "__clone", "__clone3", "thread_start", "call_init", "call_init.part.0", "_dl_init", "_dl_start_user",
     ]
 }

@@ -5,7 +5,7 @@
 
 public import HeaplineCollector
 
-/// Live blocks at the end of a history, grouped by named stack.
+/// Live blocks at the end of a history, grouped by named stack: `groups` and `replaced` add up to all live blocks.
 public struct Leaks: Sendable {
     /// The live blocks of one stack.
     public struct Group: Sendable, Hashable {
@@ -32,6 +32,8 @@ public struct Leaks: Sendable {
 
     /// Most bytes first.
     public private(set) var groups: [Group] = []
+    /// Blocks that were alive when their process was replaced by another program image: no leak, they are in no group.
+    public private(set) var replaced = Sum()
     /// Sums by verdict; empty unless the program searched its memory.
     public private(set) var verdicts: [DumpedBlock.Verdict: Sum] = [:]
 
@@ -49,7 +51,13 @@ public struct Leaks: Sendable {
             if !blocks.isEmpty { dumped[process.id] = blocks }
         }
         var sums: [DumpedBlock.Verdict: Sum] = [:]
+        var replaced = Sum()
+        let isReplaced = history.trace.processes.map { $0.ending?.reason == .exec }
         history.forEachLiveBlock { block in
+            if isReplaced[block.process] {
+                replaced.add(block.size)
+                return
+            }
             let site = tree.siteOf[block.site]
             var group = found[site] ?? Group(site: site)
             group.blocks += 1
@@ -66,6 +74,7 @@ public struct Leaks: Sendable {
             found[site] = group
         }
         verdicts = sums
+        self.replaced = replaced
         // In mode sample the sums of the recorded blocks say little; those of the stack are the estimates.
         let isSampled = history.trace.processes.contains { $0.mode == .sample }
         groups = found.values.map { group in

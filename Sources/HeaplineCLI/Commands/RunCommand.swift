@@ -23,6 +23,9 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Run with another allocator: system, jemalloc, or the path of a library.")
     var allocator: String = "system"
 
+    @Flag(help: "A trace file for each process: FILE for the first, FILE.NUMBER.PID for the others.")
+    var separate = false
+
     @Flag(help: "Replace an existing trace.")
     var force = false
 
@@ -45,7 +48,7 @@ struct RunCommand: ParsableCommand {
         let path = output ?? "heapline.\(name).\(getpid()).heapline"
         let setup = Recording.Setup(
             program: program, options: options, allocator: try allocatorLibrary(), library: library, output: path,
-            force: force, quiet: quiet)
+            force: force, quiet: quiet, separate: separate)
         let recording: Recording
         do {
             recording = try Recording.run(setup)

@@ -25,18 +25,25 @@ struct Recording {
         var output: String
         var force: Bool
         var quiet: Bool
+        var separate: Bool
     }
 
     /// Runs the program. Returns when it and all recorded descendants have ended.
     static func run(_ setup: Setup) throws -> Recording {
+        let relay = SignalRelay()  // first: from here on an interrupt is the program's
         guard let session = SessionDirectory() else {
             throw CommandFailure("no directory for the recording buffers could be made in /dev/shm, $TMPDIR or /tmp")
         }
         defer { session.remove() }
         let writer = try TraceWriter(path: setup.output, force: setup.force, startUnixNs: Clock.unixNanoseconds)
-        let collector = SessionCollector(directory: session.path, writer: writer)
+        let collector = SessionCollector(
+            directory: session.path, writer: writer,
+            separate: setup.separate
+                ? { pid, number in
+                    try? TraceWriter(
+                        path: "\(setup.output).\(number).\(pid)", force: setup.force, startUnixNs: Clock.unixNanoseconds)
+                } : nil)
         _ = Clock.hz  // measured before the program needs the processor
-        let relay = SignalRelay()
         let child: Launcher
         do {
             child = try Launcher(

@@ -16,6 +16,7 @@
 //                  reallocations, standardErrors}]
 //                stack: [{function, file, line, module, inlined}], inner to outer; most allocations first
 //   leaks        [{site, blocks, bytes, oldestNanoseconds, newestNanoseconds, threads, verdicts}]   site: index into sites
+//   replacedByExec {blocks, bytes}                alive in images that exec replaced; with `leaks` all live blocks
 //   peak         [{site, blocks, bytes}]
 //   growth, threads, sizes, lifetimes, timeline, fragmentation, log
 //   unwindingProblems [{module, why, remedy, stacks, allocations}]
@@ -166,6 +167,10 @@ extension Report {
                 guard let site = place[group.site] else { continue }
                 json.object { json in self.leak(&json, group, site: site) }
             }
+        }
+        json.object("replacedByExec") { json in
+            json.member("blocks", leaks.replaced.blocks)
+            json.member("bytes", leaks.replaced.bytes)
         }
         json.array("peak") { json in
             for index in tree.ranking(by: .peakBytes, then: .peakBlocks) {

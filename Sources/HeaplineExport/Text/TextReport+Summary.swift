@@ -9,13 +9,9 @@ extension TextReport {
         title()
         numbers()
         if report.mode != .count && report.mode != .off {
-            summaryRows(
-                "Still alive at the end", .liveBytes, blocks: .liveBlocks, of: history.totals.liveBytes ?? 0,
-                limit: style.limit ?? 5)
+            alive(limit: style.limit ?? 5)
             if report.mode != .leaks {
-                summaryRows(
-                    "Alive at the peak", .peakBytes, blocks: .peakBlocks, of: history.totals.peakBytes ?? 0,
-                    limit: style.limit ?? 3)
+                peak(limit: style.limit ?? 3)
                 hot(limit: style.limit ?? 3)
             }
         } else {
@@ -29,7 +25,7 @@ extension TextReport {
     }
 
     private mutating func title() {
-        guard let first = report.processes.first else {
+        guard let first = report.mainProcess else {
             lines.append(style.bold("No process was recorded."))
             return
         }
@@ -83,21 +79,30 @@ extension TextReport {
         }
     }
 
-    private mutating func summaryRows(
-        _ title: String, _ measure: Measure, blocks: Measure, of whole: UInt64, limit: Int
-    ) {
-        let order = tree.ranking(by: measure, then: blocks, limit: limit)
-        heading(title)
-        if order.isEmpty {
-            lines.append("  nothing")
-            return
-        }
-        if title.hasPrefix("Still") { noStacksHint() }
-        let sizes = order.map { about + units.bytes(measure.value(tree.sites[$0])) }
-        let counts = order.map { Units.count(blocks.value(tree.sites[$0]), "block") }
-        rows(order, [sizes, counts], left: [1])
-        rest(measure, shown: order.count)
-        if measure == .liveBytes { verdicts() }
+    private mutating func alive(limit: Int) {
+        heading("Still alive at the end")
+        noStacksHint()
+        let groups = report.leaks.groups.prefix(limit)
+        if groups.isEmpty { lines.append("  nothing") }
+        rows(
+            groups.map(\.site),
+            [groups.map { about + units.bytes($0.bytes) }, groups.map { Units.count($0.blocks, "block") }], left: [1])
+        replaced()
+        verdicts()
+        moreStacks(report.leaks.groups.count, shown: groups.count)
+    }
+
+    private mutating func peak(limit: Int) {
+        let order = tree.ranking(by: .peakBytes, then: .peakBlocks, limit: limit)
+        guard !order.isEmpty else { return }
+        heading("Alive at the peak")
+        rows(
+            order,
+            [
+                order.map { about + units.bytes(tree.sites[$0].peakBytes) },
+                order.map { Units.count(tree.sites[$0].peakBlocks, "block") },
+            ], left: [1])
+        rest(.peakBytes, shown: order.count)
     }
 
     /// Rows of right-aligned columns, then who it was, and callers below.
@@ -129,8 +134,12 @@ extension TextReport {
         guard report.processes.count > 1 else { return }
         heading("Processes")
         var table = TextTable(["pid", "allocations", "peak", "alive", "end", "program"], left: [4])
-        let limit = style.limit ?? 12
-        for process in report.processes.prefix(limit) {
+        let limit = style.limit ?? 8
+        let order = report.processes.sorted {
+            let (a, b) = (history.processTotals[$0.id].allocations, history.processTotals[$1.id].allocations)
+            return a != b ? a > b : $0.id < $1.id
+        }
+        for process in order.prefix(limit) {
             let totals = history.processTotals[process.id]
             table.add([
                 String(process.pid), Units.count(totals.allocations), totals.peakBytes.map(units.bytes) ?? "–",

@@ -11,6 +11,7 @@ extension TextReport {
         let totals = history.totals
         heading("Still alive at the end: \(about)\(units.bytes(totals.liveBytes ?? 0)) in \(Units.count(totals.liveBlocks, "block"))")
         noStacksHint()
+        replaced()
         verdicts()
         if report.leaks.groups.isEmpty { lines.append("  nothing") }
         for group in report.leaks.groups.prefix(limit) {
@@ -28,7 +29,15 @@ extension TextReport {
             }
             stack(sums.node, indent: "      ")
         }
-        rest(.liveBlocks, shown: min(limit, report.leaks.groups.count))
+        moreStacks(report.leaks.groups.count, shown: min(limit, report.leaks.groups.count))
+    }
+
+    /// What was alive in program images that another one replaced.
+    mutating func replaced() {
+        let sum = report.leaks.replaced
+        guard sum.blocks > 0 else { return }
+        lines.append(
+            style.dim("  and \(units.bytes(sum.bytes)) in \(Units.count(sum.blocks, "block")) of programs that exec replaced: no leak"))
     }
 
     /// What leads to the live blocks, where the program searched its memory.

@@ -142,9 +142,11 @@ struct TextReport {
 
     /// How many stacks a limit left out.
     mutating func rest(_ measure: Measure, shown: Int) {
-        let all = tree.sites.count { measure.value($0) > 0 }
+        moreStacks(tree.sites.count { measure.value($0) > 0 }, shown: shown)
+    }
+
+    mutating func moreStacks(_ all: Int, shown: Int) {
         guard all > shown else { return }
-        lines.append("")
         lines.append(style.dim("  \(Units.count(UInt64(all - shown), "more stack")); --limit \(all) shows all"))
     }
 
