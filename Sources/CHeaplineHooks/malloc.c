@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define EXPORT __attribute__((visibility("default")))
+#define EXPORT __attribute__((visibility("default"), noinline)) // never split either: see hl_here()
 
 const int hl_hooks_are_linked = 1;
 

@@ -21,6 +21,12 @@ HL_SLOW uint32_t hl_record_core(void) {
     return core < hl_recorder.core_count ? core : hl_recorder.core_count;
 }
 
+HL_SLOW int hl_record_renew(struct hl_thread *self) {
+    if (hl_load_relaxed(&self->skip) != HL_SKIP_STALE) return 0; // our own thread's
+    hl_thread_renew(self);
+    return hl_load_relaxed(&self->skip) == 0;
+}
+
 HL_SLOW void hl_record_skipped(struct hl_thread *self, enum hl_kind kind, uint64_t address, uint64_t size) {
     uint32_t skip = hl_load_relaxed(&self->skip); // our own thread's, or STALE, which waits
     if (skip & ~(HL_SKIP_STALE | HL_SKIP_LIMBO)) return; // the recorder's own, or asked to be left out
@@ -49,7 +55,7 @@ void hl_record_alloc_otherwise(enum hl_kind kind, uint64_t address, uint64_t siz
     uint32_t state = hl_record_state();
     struct hl_thread *self = hl_record_begin(&state);
     if (hl_unlikely(!self)) return;
-    if (hl_unlikely(self->skip || !address)) {
+    if (hl_unlikely(self->skip || !address) && (!address || !hl_record_renew(self))) {
         hl_record_skipped(self, address ? kind : HL_KIND_ALLOC_FAIL, address, size);
         return;
     }
@@ -66,7 +72,7 @@ void hl_record_free_otherwise(enum hl_kind kind, uint64_t address, uintptr_t pc,
     uint32_t state = hl_record_state();
     struct hl_thread *self = hl_record_begin(&state);
     if (hl_unlikely(!self)) return;
-    if (hl_unlikely(self->skip)) {
+    if (hl_unlikely(self->skip) && !hl_record_renew(self)) {
         hl_record_skipped(self, kind, address, 0);
         return;
     }

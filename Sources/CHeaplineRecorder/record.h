@@ -18,13 +18,16 @@
 uint32_t hl_record_core(void);
 // Slow twins: a thread whose events are not to be recorded as usual (ours, ignored, or in limbo) …
 HL_SLOW void hl_record_skipped(struct hl_thread *self, enum hl_kind kind, uint64_t address, uint64_t size);
+// … 1 when it only had to be made fit for another recording, and its event can go the usual way …
+HL_SLOW int hl_record_renew(struct hl_thread *self);
 // … a record of mode sample whose turn has come, or a free of a sampled block …
 HL_SLOW int hl_sample_take(struct hl_thread *self, uint64_t address, uint64_t size);
 HL_SLOW int hl_sample_drop(uint64_t address);
 // … and what is done now and then, when a core moves to its next segment.
 HL_SLOW void hl_record_at_segment_change(void);
 
-// Where a hook stands: the registers of its caller.
+// Where a hook stands: the registers of its caller. Only in functions that are `noinline`: the compiler would split others
+// into a hot and a cold part, and the cold one would find itself called by the hot one.
 #define hl_here()                                                                                  \
     ((struct hl_registers){                                                                        \
         .pc = (uintptr_t)__builtin_return_address(0),                                              \
