@@ -620,7 +620,9 @@ static inline __attribute__((always_inline)) uint32_t choose(struct hl_stack_mem
     return misses % MISSES_PER_TURN == 0 ? misses / MISSES_PER_TURN % HL_PASTS : memo->last;
 }
 
-uint32_t hl_stack_capture(struct hl_stack_memo *memo, struct hl_registers from, uint32_t depth) {
+uint32_t hl_stack_capture(struct hl_stack_memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t fp,
+                          uint32_t depth) {
+    struct hl_registers from = {.pc = pc, .sp = sp, .fp = fp};
     if (depth > memo->depth) {
         depth = memo->depth;
     }

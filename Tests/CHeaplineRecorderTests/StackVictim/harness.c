@@ -142,7 +142,7 @@ static const char *unexpected(uint32_t id) {
 
 void harness_probe(uintptr_t pc, uintptr_t sp, uintptr_t fp) {
     struct hl_registers from = registers(pc, sp, fp);
-    uint32_t remembered = hl_stack_capture(memo, from, depth);
+    uint32_t remembered = hl_stack_capture(memo, from.pc, from.sp, from.fp, depth);
     uint32_t full = hl_stack_capture_full(from, depth);
     struct reference reference = {.from = pc};
     const char *problem = remembered != full ? "memo and full walk differ" : NULL;
