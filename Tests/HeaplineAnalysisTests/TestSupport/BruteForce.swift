@@ -130,7 +130,7 @@ extension BruteForce {
         var busy: [Int: UInt64] = [:]  // threads inside a realloc, and the address they gave up
         func address(_ random: inout SeededRandom) -> UInt64 { 0x5000_0000 + UInt64(random.below(400)) * 16 }
         while events.count < count {
-            // Further apart than stamps of different cores can be the wrong way round; see OrderTests for those that are not.
+            // Further apart than the stamps of one moment can be (see ProcessHistory+Order): lost and unknown events are meant.
             ticks += UInt64(10_001 + random.below(random.chance(2) ? 5_000_000 : 500))
             let thread = random.below(threads)
             var event = Event(
