@@ -27,7 +27,7 @@ import Testing
         var script = TraceScript()
         script.processes[0].nodes = [1, 16, 17]
         var module = hl_note_module()
-        module.start = 0x10000
+        module.start = 0x1000
         module.end = 0x20000
         script.processes[0].notes = [
             (HL_NOTE_PROCESS, 0, Payload.process(pid: 7, parent: 1, ["/bin/na\"me\\\u{1}\n", "na\"me"])),
