@@ -73,6 +73,10 @@ let package = Package(
             dependencies: ["HeaplineAnalysis", "HeaplineCollector", "HeaplineExport", "CHeaplineFormat"],
             swiftSettings: swift),
         .testTarget(
+            name: "HeaplineExportTests",
+            dependencies: ["HeaplineExport", "HeaplineAnalysis", "HeaplineCollector", "CHeaplineFormat"],
+            swiftSettings: swift),
+        .testTarget(
             name: "EndToEndTests", dependencies: ["HeaplineCLI", "HeaplineAnalysis", "Victim"], swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6],
