@@ -40,6 +40,8 @@ int hl_chip_create(const struct hl_chip_options *options, struct hl_chip **resul
         return HL_CHIP_NO_HOST_MEMORY;
     chip->options = *options;
     chip->options.target = layout->target;
+    if (options->idf == HL_IDF_LATEST)
+        chip->options.idf = HL_IDF_5_5;
     chip->layout = layout;
     chip->port = options->port;
     hl_port_complete(&chip->port);

@@ -47,6 +47,7 @@ struct hl_heap {
     uint32_t sentinel;             // header address of the used block of size 0 at the end
     uint32_t list_span;            // last possible header of a listed block, less first_block
     uint32_t small_size;           // blocks below are spaced 4 bytes apart
+    uint32_t list_count;           // first_count << second_log2
     uint64_t request_end;          // first size that can not be asked for
     uint8_t second_log2, first_shift, first_count;
     uint8_t poisoning;             // enum hl_poisoning
@@ -61,6 +62,10 @@ struct hl_heap {
     uint32_t control_size;
     uint8_t idf;                   // enum hl_idf
 };
+
+// A step of malloc and free: inlined, so that one allocation is one stretch of code. And its opposite.
+#define HL_HOT static inline __attribute__((always_inline))
+#define HL_SLOW __attribute__((noinline, cold))
 
 static inline uint32_t *hl_word(const struct hl_heap *heap, uint32_t address) {
     return (uint32_t *)(heap->base + address);

@@ -38,8 +38,8 @@ static inline uint32_t malloc_block(struct hl_heap *heap, uint32_t size) {
 }
 
 static inline bool free_block(struct hl_heap *heap, uint32_t data) {
-    uint32_t size;
-    if (!is_in_pool(heap, data) || !hl_tlsf_block_size(heap, data, &size) || !hl_tlsf_free(heap, data))
+    uint32_t size = is_in_pool(heap, data) ? hl_tlsf_free(heap, data) : 0;
+    if (size == 0)
         return false;
     hl_set_free_bytes(heap, hl_free_bytes(heap) + size + used_overhead(heap));
     return true;
@@ -187,16 +187,16 @@ uint32_t hl_heap_realloc(struct hl_heap *heap, uint32_t data, uint32_t size) {
     return moved;
 }
 
+// The chip reads the size without the lock; here the neighbour's release could be writing the flags beside it.
 uint32_t hl_heap_full_block_size(struct hl_heap *heap, uint32_t data) {
-    uint32_t size = 0;
-    if (heap->poisoning != HL_POISONING_NONE) {
-        if (!hl_poison_verify(heap, data, true)) {
-            note_bad_canary("multi_heap_get_full_block_size multi_heap_poisoning.c:358", data);
-            return 0;
-        }
-        data -= HL_POISON_HEAD;
-    }
-    return hl_tlsf_block_size(heap, data, &size) ? size : 0;
+    uint32_t size = 0, block = heap->poisoning == HL_POISONING_NONE ? data : data - HL_POISON_HEAD;
+    hl_heap_lock(heap);
+    if (heap->poisoning != HL_POISONING_NONE && !hl_poison_verify(heap, data, true))
+        note_bad_canary("multi_heap_get_full_block_size multi_heap_poisoning.c:358", data);
+    else if (!hl_tlsf_block_size(heap, block, &size))
+        size = 0;
+    hl_heap_unlock(heap);
+    return size;
 }
 
 uint32_t hl_heap_allocated_size(struct hl_heap *heap, uint32_t data) {

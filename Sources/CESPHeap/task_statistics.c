@@ -74,6 +74,18 @@ static size_t alloc_total(struct hl_chip *chip, const struct hl_task_record *tas
     return total;
 }
 
+// An array of allocations starts with what the chip's memory holds: entries for which there is no record, because there
+// was no memory for one, are not written later.
+static heap_task_block_t *take_alloc_array(struct hl_chip *chip, size_t count) {
+    heap_task_block_t *array = take_array(chip, count, CHIP_ALLOC_STAT, sizeof(heap_task_block_t));
+    if (!array)
+        return NULL;
+    const uint32_t *words = hl_host(chip, chip->tracking->arrays->block);
+    for (size_t i = 0; i < count; i++, words += 3)
+        array[i] = (heap_task_block_t){hl_chip_pointer(chip, words[0]), hl_host(chip, words[1]), words[2]};
+    return array;
+}
+
 esp_err_t heap_caps_alloc_all_task_stat_arrays(heap_all_tasks_stat_t *stat) {
     if (!stat)
         return ESP_ERR_INVALID_ARG;
@@ -96,7 +108,7 @@ esp_err_t heap_caps_alloc_all_task_stat_arrays(heap_all_tasks_stat_t *stat) {
         !(stat->heap_stat_start = take_array(chip, stat->heap_count, CHIP_HEAP_STAT, sizeof(heap_stat_t))))
         return ESP_FAIL;
     if (stat->alloc_count != 0 &&
-        !(stat->alloc_stat_start = take_array(chip, stat->alloc_count, CHIP_ALLOC_STAT, sizeof(heap_task_block_t))))
+        !(stat->alloc_stat_start = take_alloc_array(chip, stat->alloc_count)))
         return ESP_FAIL;
     return ESP_OK;
 }
@@ -125,7 +137,7 @@ esp_err_t heap_caps_alloc_single_task_stat_arrays(heap_single_task_stat_t *stat,
         !(stat->heap_stat_start = take_array(chip, stat->heap_count, CHIP_HEAP_STAT, sizeof(heap_stat_t))))
         return ESP_FAIL;
     if (stat->alloc_count != 0 &&
-        !(stat->alloc_stat_start = take_array(chip, stat->alloc_count, CHIP_ALLOC_STAT, sizeof(heap_task_block_t))))
+        !(stat->alloc_stat_start = take_alloc_array(chip, stat->alloc_count)))
         return ESP_FAIL;
     return ESP_OK;
 }

@@ -36,17 +36,18 @@ static bool has_records(const struct hl_chip *chip) {
     return chip->options.idf >= HL_IDF_5_5;
 }
 
-void *hl_record_at(struct hl_chip *chip, uint32_t address) {
-    if (address == 0)
-        return NULL;
+// Whether a heap has `size` bytes at a word address.
+static bool is_in_heap(struct hl_chip *chip, uint32_t address, uint32_t size) {
     struct hl_region_heap *entry = hl_caps_find_heap(chip, address);
-    if (entry && (address & 3) == 0 && entry->end - address >= sizeof(struct hl_task_record))
-        return hl_host(chip, address);
-    // A record is never nearer to a heap's end than the smallest one is long.
-    if (entry && (address & 3) == 0 && entry->end - address >= sizeof(struct hl_alloc_record))
-        return hl_host(chip, address);
+    if (entry && (address & 3) == 0 && entry->end - address >= size)
+        return true;
     hl_fault_note(HL_FAULT_ACCESS, address, "heap task tracking: a record's link leads to 0x%08x", address);
-    return NULL;
+    return false;
+}
+
+// Records of all kinds are at least as long as the smallest; a longer one that was damaged ends in its heap's sentinel.
+void *hl_record_at(struct hl_chip *chip, uint32_t address) {
+    return address != 0 && is_in_heap(chip, address, sizeof(struct hl_alloc_record)) ? hl_host(chip, address) : NULL;
 }
 
 struct hl_heap *hl_largest_heap(struct hl_chip *chip) {
@@ -80,10 +81,9 @@ static uint32_t address_in(const struct hl_chip *chip, const void *field) {
 // Singly linked tail queues of the chip: `last` is the address of the word that the next element's address goes to.
 static void append(struct hl_chip *chip, uint32_t *last, uint32_t element, uint32_t *element_next) {
     *element_next = 0;
-    uint32_t *link = hl_record_at(chip, *last & ~3u) ? hl_host(chip, *last) : NULL;
-    if (!link)
+    if (!is_in_heap(chip, *last, 4))
         return;
-    *link = element;
+    *(uint32_t *)hl_host(chip, *last) = element;
     *last = address_in(chip, element_next);
 }
 

@@ -12,7 +12,7 @@
 #include "tlsf_lists.h"
 
 // size up to a multiple of alignment, 0 when it can not be had; wraps at 2^32 as on the chip.
-static inline uint32_t adjust_request(const struct hl_heap *heap, uint32_t size, uint32_t alignment) {
+HL_HOT uint32_t adjust_request(const struct hl_heap *heap, uint32_t size, uint32_t alignment) {
     if (size == 0)
         return 0;
     uint32_t aligned = (size + alignment - 1) & ~(alignment - 1);
@@ -22,46 +22,43 @@ static inline uint32_t adjust_request(const struct hl_heap *heap, uint32_t size,
 }
 
 // The size whose class holds only blocks that are large enough.
-static inline uint32_t search_size(const struct hl_heap *heap, uint32_t size) {
+HL_HOT uint32_t search_size(const struct hl_heap *heap, uint32_t size) {
     if (size < heap->small_size)
         return size;
     uint32_t step = 1u << (hl_fls(size) - heap->second_log2);
     return (size + step - 1) & ~(step - 1);
 }
 
-static bool note_short_block(uint32_t block) {
-    hl_fault_note(HL_FAULT_ASSERT, block + HL_DATA_OFFSET,
-                  "assert failed: block_locate_free tlsf_control_functions.h:618 (block_size(block) >= *size)");
+HL_SLOW static bool note_short_block(uint32_t block) {
+    hl_tlsf_note_assert(block + HL_DATA_OFFSET, "block_locate_free tlsf_control_functions.h:618 (block_size(block) >= *size)");
     return false;
 }
 
-// Unlinks a free block of at least `searched` bytes; 0 when there is none.
-static inline uint32_t take_block(struct hl_heap *heap, uint32_t searched) {
-    if (heap->first_block == 0)
+// The first block of the first list that has blocks of at least `searched` bytes, and that list. 0: none.
+HL_HOT uint32_t find_block(const struct hl_heap *heap, uint32_t searched, uint32_t *found) {
+    uint32_t list = hl_list_of(heap, searched);
+    if (__builtin_expect(list >= heap->list_count || heap->first_block == 0, 0))
         return 0;
-    struct hl_class c = hl_class_of(heap, searched);
-    if (c.first >= heap->first_count)
-        return 0;
-    uint32_t map = heap->second_bitmaps[c.first] & (~0u << c.second);
+    uint32_t first = list >> heap->second_log2, second = list & ((1u << heap->second_log2) - 1);
+    uint32_t map = heap->second_bitmaps[first] & (~0u << second);
     if (map == 0) {
-        uint32_t first_map = c.first >= 31 ? 0 : *heap->first_bitmap & (~0u << (c.first + 1));
+        uint32_t first_map = first >= 31 ? 0 : *heap->first_bitmap & (~0u << (first + 1));
         if (first_map == 0)
             return 0;
-        c.first = (uint32_t)__builtin_ctz(first_map);
-        if (__builtin_expect(c.first >= heap->first_count || heap->second_bitmaps[c.first] == 0, 0)) {
-            hl_fault_note(HL_FAULT_ASSERT, heap->start,
-                          "assert failed: search_suitable_block tlsf_control_functions.h:359 "
-                          "(sl_map && \"internal error - second level bitmap is null\")");
+        first = (uint32_t)__builtin_ctz(first_map);
+        if (__builtin_expect(first >= heap->first_count || heap->second_bitmaps[first] == 0, 0)) {
+            hl_tlsf_note_assert(heap->start, "search_suitable_block tlsf_control_functions.h:359 "
+                                             "(sl_map && \"internal error - second level bitmap is null\")");
             return 0;
         }
-        map = heap->second_bitmaps[c.first];
+        map = heap->second_bitmaps[first];
     }
-    c.second = (uint32_t)__builtin_ctz(map);
-    if (__builtin_expect(c.second >> heap->second_log2 != 0, 0)) {
+    list = (first << heap->second_log2) + (uint32_t)__builtin_ctz(map);
+    if (__builtin_expect(list >= heap->list_count, 0)) {
         hl_tlsf_note_access(heap, heap->start, false);
         return 0;
     }
-    uint32_t block = heap->heads[(c.first << heap->second_log2) + c.second];
+    uint32_t block = heap->heads[list];
     if (__builtin_expect(block - heap->first_block > heap->list_span || (block & 3) != 0, 0)) {
         hl_tlsf_note_access(heap, block, false);
         return 0;
@@ -70,13 +67,15 @@ static inline uint32_t take_block(struct hl_heap *heap, uint32_t searched) {
         note_short_block(block);
         return 0;
     }
-    return hl_list_remove(heap, block, c) ? block : 0;
+    *found = list;
+    return block;
 }
 
-// Marks a block used and gives what is left beyond `size` back. Returns the data address, 0 with a fault noted.
-static inline uint32_t prepare_used(struct hl_heap *heap, uint32_t block, uint32_t size) {
+// Takes the found block off its list, marks it used and gives what is left beyond `size` back. `listed` is false when a
+// part was cut off in front: the block is on no list then. Returns the data address, 0 with a fault noted.
+HL_HOT uint32_t use_block(struct hl_heap *heap, uint32_t block, uint32_t list, bool listed, uint32_t size) {
     uint32_t *word = hl_word(heap, block + 4);
-    uint32_t whole = *word & ~3u;
+    uint32_t flags = *word & HL_BLOCK_PREVIOUS_FREE, whole = *word & ~3u;
     uint32_t next = block + whole + HL_HEADER_OVERHEAD;
     if (__builtin_expect(next <= block || !hl_block_is_plausible(heap, next), 0)) {
         hl_tlsf_note_access(heap, next, true);
@@ -85,31 +84,37 @@ static inline uint32_t prepare_used(struct hl_heap *heap, uint32_t block, uint32
     if (whole >= size + HL_BLOCK_MIN + HL_HEADER_OVERHEAD) {
         uint32_t rest = block + size + HL_HEADER_OVERHEAD;
         uint32_t rest_size = whole - size - HL_HEADER_OVERHEAD;
-        *word = size | (*word & HL_BLOCK_PREVIOUS_FREE);
+        uint32_t rest_list = hl_list_of(heap, rest_size);
+        bool done = listed && rest_list == list
+                        ? hl_list_move(heap, block, rest, list)
+                        : (!listed || hl_list_remove_head(heap, block, list)) && hl_list_insert(heap, rest, rest_list);
+        if (__builtin_expect(!done, 0))
+            return 0;
+        *word = size | flags;
         *hl_word(heap, rest + 4) = rest_size | HL_BLOCK_FREE;
         *hl_word(heap, next) = rest;
         *hl_word(heap, next + 4) |= HL_BLOCK_PREVIOUS_FREE;
-        if (__builtin_expect(!hl_list_insert(heap, rest, rest_size), 0))
-            return 0;
     } else {
-        *word &= ~(uint32_t)HL_BLOCK_FREE;
+        if (listed && !hl_list_remove_head(heap, block, list))
+            return 0;
+        *word = whole | flags;
         *hl_word(heap, next + 4) &= ~(uint32_t)HL_BLOCK_PREVIOUS_FREE;
     }
     return block + HL_DATA_OFFSET;
 }
 
 uint32_t hl_tlsf_malloc(struct hl_heap *heap, uint32_t size) {
-    uint32_t adjusted = adjust_request(heap, size, 4);
+    uint32_t list, adjusted = adjust_request(heap, size, 4);
     if (adjusted == 0)
         return 0;
     uint32_t searched = search_size(heap, adjusted);
-    uint32_t block = take_block(heap, searched);
+    uint32_t block = find_block(heap, searched, &list);
     if (block == 0)
         return 0;
-    return prepare_used(heap, block, heap->rounds_malloc ? searched : adjusted);
+    return use_block(heap, block, list, true, heap->rounds_malloc ? searched : adjusted);
 }
 
-static inline uint32_t round_up(uint32_t value, uint32_t alignment) {
+HL_HOT uint32_t round_up(uint32_t value, uint32_t alignment) {
     return (value + alignment - 1) & ~(alignment - 1);
 }
 
@@ -126,7 +131,7 @@ uint32_t hl_tlsf_memalign(struct hl_heap *heap, uint32_t alignment, uint32_t siz
         wanted = adjust_request(heap, adjusted + alignment + least_gap - aligned_offset, alignment);
     if (wanted == 0)
         return 0;
-    uint32_t block = take_block(heap, search_size(heap, wanted));
+    uint32_t list, block = find_block(heap, search_size(heap, wanted), &list);
     if (block == 0)
         return 0;
 
@@ -138,7 +143,8 @@ uint32_t hl_tlsf_memalign(struct hl_heap *heap, uint32_t alignment, uint32_t siz
         aligned = round_up(aligned + (remaining > alignment ? remaining : alignment), alignment);
         gap = aligned - data;
     }
-    if (gap > aligned_offset) {
+    bool is_cut = gap > aligned_offset;
+    if (is_cut) {
         uint32_t *word = hl_word(heap, block + 4);
         uint32_t whole = *word & ~3u, lead = gap - aligned_offset - HL_HEADER_OVERHEAD;
         if (whole < lead + HL_HEADER_OVERHEAD + HL_BLOCK_MIN) {
@@ -149,81 +155,87 @@ uint32_t hl_tlsf_memalign(struct hl_heap *heap, uint32_t alignment, uint32_t siz
         *word = lead | HL_BLOCK_FREE | (*word & HL_BLOCK_PREVIOUS_FREE);
         *hl_word(heap, rest) = block;
         *hl_word(heap, rest + 4) = (whole - lead - HL_HEADER_OVERHEAD) | HL_BLOCK_FREE | HL_BLOCK_PREVIOUS_FREE;
-        if (!hl_list_insert(heap, block, lead))
+        if (!hl_list_remove_head(heap, block, list) || !hl_list_insert(heap, block, hl_list_of(heap, lead)))
             return 0;
         block = rest;
     }
-    return prepare_used(heap, block, adjusted);
+    return use_block(heap, block, list, !is_cut, adjusted);
 }
 
-// The second block's header becomes data of the first: what use after free looks for.
-static inline void absorb(struct hl_heap *heap, uint32_t block, uint32_t absorbed) {
-    *hl_word(heap, block + 4) += hl_block_size(heap, absorbed) + HL_HEADER_OVERHEAD;
-    if (heap->poisoning == HL_POISONING_COMPREHENSIVE)
+// The header of an absorbed block becomes data of the one before: what the search for use after free looks at.
+HL_HOT void fill_absorbed(struct hl_heap *heap, uint32_t absorbed) {
+    if (__builtin_expect(heap->poisoning == HL_POISONING_COMPREHENSIVE, 0))
         memset(hl_byte(heap, absorbed), 0xfe, 16);
 }
 
-// Merges a free block with a free successor and lists the result.
-static bool merge_next_and_insert(struct hl_heap *heap, uint32_t block, uint32_t next) {
-    uint32_t size = hl_block_size(heap, next);
-    if (*hl_word(heap, next + 4) & HL_BLOCK_FREE) {
-        uint32_t after = next + size + HL_HEADER_OVERHEAD;
-        if (__builtin_expect(after <= next || !hl_block_is_plausible(heap, after) || size == 0, 0)) {
-            hl_tlsf_note_access(heap, after, true);
-            return false;
-        }
-        if (!hl_list_remove(heap, next, hl_class_of(heap, size)))
-            return false;
-        absorb(heap, block, next);
-        *hl_word(heap, after) = block;
-        next = after;
+// Lists a free block of `size` bytes that is on no list, merged with its successor if that is free. `size` becomes the
+// block's.
+HL_HOT bool merge_next_and_insert(struct hl_heap *heap, uint32_t block, uint32_t size, uint32_t next) {
+    uint32_t next_word = *hl_word(heap, next + 4);
+    if (!(next_word & HL_BLOCK_FREE)) {
+        *hl_word(heap, block + 4) = size | HL_BLOCK_FREE;
+        *hl_word(heap, next) = block;
+        *hl_word(heap, next + 4) = next_word | HL_BLOCK_PREVIOUS_FREE;
+        return hl_list_insert(heap, block, hl_list_of(heap, size));
     }
-    (void)next;
-    return hl_list_insert(heap, block, hl_block_size(heap, block));
+    uint32_t next_size = next_word & ~3u, after = next + next_size + HL_HEADER_OVERHEAD;
+    if (__builtin_expect(after <= next || !hl_block_is_plausible(heap, after) || next_size == 0, 0)) {
+        hl_tlsf_note_access(heap, after, true);
+        return false;
+    }
+    uint32_t merged = size + next_size + HL_HEADER_OVERHEAD;
+    uint32_t old_list = hl_list_of(heap, next_size), list = hl_list_of(heap, merged);
+    bool done = old_list == list && list < heap->list_count
+                    ? hl_list_move(heap, next, block, list)
+                    : hl_list_remove(heap, next, old_list) && hl_list_insert(heap, block, list);
+    if (__builtin_expect(!done, 0))
+        return false;
+    *hl_word(heap, block + 4) = merged | HL_BLOCK_FREE;
+    fill_absorbed(heap, next);
+    *hl_word(heap, after) = block;
+    return true;
 }
 
-bool hl_tlsf_free(struct hl_heap *heap, uint32_t data) {
+uint32_t hl_tlsf_free(struct hl_heap *heap, uint32_t data) {
     uint32_t block = data - HL_DATA_OFFSET;
     if (__builtin_expect(!hl_block_is_plausible(heap, block), 0)) {
         hl_tlsf_note_access(heap, data - 4, false);
-        return false;
+        return 0;
     }
-    uint32_t *word = hl_word(heap, block + 4);
-    if (__builtin_expect(*word & HL_BLOCK_FREE, 0)) {
-        hl_fault_note(HL_FAULT_ASSERT, data,
-                      "assert failed: tlsf_free tlsf.c:629 (!block_is_free(block) && "
-                      "\"block already marked as free\")");
-        return false;
+    uint32_t word = *hl_word(heap, block + 4);
+    uint32_t freed = word & ~3u, size = freed, next = block + size + HL_HEADER_OVERHEAD;
+    if (__builtin_expect(word & HL_BLOCK_FREE, 0)) {
+        hl_tlsf_note_assert(data, "tlsf_free tlsf.c:629 (!block_is_free(block) && \"block already marked as free\")");
+        return 0;
     }
-    uint32_t next = block + (*word & ~3u) + HL_HEADER_OVERHEAD;
+    if (__builtin_expect(size == 0, 0)) {
+        hl_tlsf_note_assert(data, "block_next tlsf_block_functions.h:161 (!block_is_last(block))");
+        return 0;
+    }
     if (__builtin_expect(next <= block || !hl_block_is_plausible(heap, next), 0)) {
         hl_tlsf_note_access(heap, next, true);
-        return false;
+        return 0;
     }
-    *word |= HL_BLOCK_FREE;
-    *hl_word(heap, next) = block;
-    *hl_word(heap, next + 4) |= HL_BLOCK_PREVIOUS_FREE;
-
-    if (*word & HL_BLOCK_PREVIOUS_FREE) {
+    if (word & HL_BLOCK_PREVIOUS_FREE) {
         uint32_t previous = *hl_word(heap, block);
         if (__builtin_expect(previous - heap->first_block > heap->list_span || (previous & 3) != 0, 0)) {
             hl_tlsf_note_access(heap, previous, false);
-            return false;
+            return 0;
         }
-        uint32_t previous_size = *hl_word(heap, previous + 4);
-        if (__builtin_expect(!(previous_size & HL_BLOCK_FREE) || previous_size < 4, 0)) {
-            hl_fault_note(HL_FAULT_ASSERT, previous + HL_DATA_OFFSET,
-                          "assert failed: block_merge_prev tlsf_control_functions.h:521 (block_is_free(prev) && "
-                          "\"prev block is not free though marked as such\")");
-            return false;
+        uint32_t previous_word = *hl_word(heap, previous + 4);
+        if (__builtin_expect(!(previous_word & HL_BLOCK_FREE) || previous_word < 4, 0)) {
+            hl_tlsf_note_assert(previous + HL_DATA_OFFSET,
+                                "block_merge_prev tlsf_control_functions.h:521 (block_is_free(prev) && "
+                                "\"prev block is not free though marked as such\")");
+            return 0;
         }
-        if (!hl_list_remove(heap, previous, hl_class_of(heap, previous_size & ~3u)))
-            return false;
-        absorb(heap, previous, block);
+        if (!hl_list_remove(heap, previous, hl_list_of(heap, previous_word & ~3u)))
+            return 0;
+        fill_absorbed(heap, block);
+        size += (previous_word & ~3u) + HL_HEADER_OVERHEAD;
         block = previous;
-        *hl_word(heap, next) = block;
     }
-    return merge_next_and_insert(heap, block, next);
+    return merge_next_and_insert(heap, block, size, next) ? freed : 0;
 }
 
 uint32_t hl_tlsf_realloc(struct hl_heap *heap, uint32_t data, uint32_t size) {
@@ -236,8 +248,7 @@ uint32_t hl_tlsf_realloc(struct hl_heap *heap, uint32_t data, uint32_t size) {
         return 0;
     }
     if (__builtin_expect(*word & HL_BLOCK_FREE, 0)) {
-        hl_fault_note(HL_FAULT_ASSERT, data,
-                      "assert failed: tlsf_realloc tlsf.c:680 (!block_is_free(block) && "
+        hl_tlsf_note_assert(data, "tlsf_realloc tlsf.c:680 (!block_is_free(block) && "
                       "\"block already marked as free\")");
         return 0;
     }
@@ -252,7 +263,7 @@ uint32_t hl_tlsf_realloc(struct hl_heap *heap, uint32_t data, uint32_t size) {
         if (moved == 0)
             return 0;
         memcpy(hl_byte(heap, moved), hl_byte(heap, data), current < size ? current : size);
-        return hl_tlsf_free(heap, data) ? moved : 0;
+        return hl_tlsf_free(heap, data) != 0 ? moved : 0;
     }
     if (adjusted > current) {
         uint32_t after = hl_block_after(heap, next);
@@ -260,9 +271,10 @@ uint32_t hl_tlsf_realloc(struct hl_heap *heap, uint32_t data, uint32_t size) {
             hl_tlsf_note_access(heap, next + (next_word & ~3u) + HL_HEADER_OVERHEAD, false);
             return 0;
         }
-        if (!hl_list_remove(heap, next, hl_class_of(heap, next_word & ~3u)))
+        if (!hl_list_remove(heap, next, hl_list_of(heap, next_word & ~3u)))
             return 0;
-        absorb(heap, block, next);
+        *word += (next_word & ~3u) + HL_HEADER_OVERHEAD;
+        fill_absorbed(heap, next);
         *hl_word(heap, after + 4) &= ~(uint32_t)HL_BLOCK_PREVIOUS_FREE;
         next = after;
         current = combined;
@@ -270,10 +282,7 @@ uint32_t hl_tlsf_realloc(struct hl_heap *heap, uint32_t data, uint32_t size) {
     if (current >= adjusted + HL_BLOCK_MIN + HL_HEADER_OVERHEAD) {
         uint32_t rest = block + adjusted + HL_HEADER_OVERHEAD;
         *word = adjusted | (*word & 3u);
-        *hl_word(heap, rest + 4) = (current - adjusted - HL_HEADER_OVERHEAD) | HL_BLOCK_FREE;
-        *hl_word(heap, next) = rest;
-        *hl_word(heap, next + 4) |= HL_BLOCK_PREVIOUS_FREE;
-        if (!merge_next_and_insert(heap, rest, next))
+        if (!merge_next_and_insert(heap, rest, current - adjusted - HL_HEADER_OVERHEAD, next))
             return 0;
     }
     return data;

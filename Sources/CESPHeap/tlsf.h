@@ -25,8 +25,8 @@ bool hl_tlsf_create(struct hl_heap *heap);
 
 uint32_t hl_tlsf_malloc(struct hl_heap *heap, uint32_t size);
 uint32_t hl_tlsf_memalign(struct hl_heap *heap, uint32_t alignment, uint32_t size, uint32_t offset);
-// False when the block can not be freed; a fault is noted then.
-bool hl_tlsf_free(struct hl_heap *heap, uint32_t data);
+// The size of the block; 0 when it can not be freed, with a fault noted.
+uint32_t hl_tlsf_free(struct hl_heap *heap, uint32_t data);
 // As the chip's, `data` not 0 and `size` not 0.
 uint32_t hl_tlsf_realloc(struct hl_heap *heap, uint32_t data, uint32_t size);
 
@@ -38,7 +38,10 @@ typedef bool (*hl_block_check)(struct hl_heap *heap, uint32_t address, uint32_t 
 bool hl_tlsf_check(struct hl_heap *heap, hl_block_check check_block);
 
 // Notes the fault of an access to memory that is not there.
-void hl_tlsf_note_access(const struct hl_heap *heap, uint32_t address, bool is_store);
+HL_SLOW void hl_tlsf_note_access(const struct hl_heap *heap, uint32_t address, bool is_store);
+// As above for a listed block whose links are damaged, and for an assertion about one.
+HL_SLOW void hl_tlsf_note_links(const struct hl_heap *heap, uint32_t block, uint32_t next, uint32_t previous);
+HL_SLOW void hl_tlsf_note_assert(uint32_t address, const char *text);
 
 static inline uint32_t hl_block_size(const struct hl_heap *heap, uint32_t header) {
     return *hl_word(heap, header + 4) & ~(uint32_t)3;

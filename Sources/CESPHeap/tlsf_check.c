@@ -17,6 +17,21 @@ void hl_tlsf_note_access(const struct hl_heap *heap, uint32_t address, bool is_s
                   chip->port.core_id(chip->port.context), cause);
 }
 
+void hl_tlsf_note_assert(uint32_t address, const char *text) {
+    hl_fault_note(HL_FAULT_ASSERT, address, "assert failed: %s", text);
+}
+
+void hl_tlsf_note_links(const struct hl_heap *heap, uint32_t block, uint32_t next, uint32_t previous) {
+    if (previous == 0)
+        hl_tlsf_note_assert(block + HL_DATA_OFFSET, "remove_free_block tlsf_control_functions.h:372 "
+                                                    "(prev && \"prev_free field can not be null\")");
+    else if (next == 0)
+        hl_tlsf_note_assert(block + HL_DATA_OFFSET, "remove_free_block tlsf_control_functions.h:373 "
+                                                    "(next && \"next_free field can not be null\")");
+    else
+        hl_tlsf_note_access(heap, hl_link_is_plausible(heap, next) ? previous : next, true);
+}
+
 uint32_t hl_tlsf_fit_size(const struct hl_heap *heap, uint32_t size) {
     if (size == 0)
         return 0;
@@ -52,8 +67,7 @@ static bool list_agrees(struct hl_heap *heap, uint32_t first, uint32_t second) {
             good = false;
         if ((word & ~3u) == 0)
             continue;
-        struct hl_class c = hl_class_of(heap, word & ~3u);
-        if (c.first != first || c.second != second)
+        if (hl_list_of(heap, word & ~3u) != (first << heap->second_log2) + second)
             good = false;
     }
     return good;

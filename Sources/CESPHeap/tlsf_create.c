@@ -27,6 +27,7 @@ static void choose_parameters(struct hl_heap *heap, uint32_t n, uint32_t *header
     }
     heap->first_shift = (uint8_t)(heap->second_log2 + 2);
     heap->first_count = (uint8_t)(bits - heap->first_shift + 1);
+    heap->list_count = (uint32_t)heap->first_count << heap->second_log2;
     heap->small_size = 1u << heap->first_shift;
     heap->request_end = 1ull << bits;
     heap->control_size = *header + 4u * heap->first_count * (1 + (1u << heap->second_log2));
@@ -50,7 +51,7 @@ static void write_control(struct hl_heap *heap, uint32_t control, uint32_t heade
     }
     heap->second_bitmaps = words + header / 4;
     heap->heads = heap->second_bitmaps + heap->first_count;
-    for (uint32_t i = 0; i < (uint32_t)heap->first_count << heap->second_log2; i++)
+    for (uint32_t i = 0; i < heap->list_count; i++)
         heap->heads[i] = control;
 }
 
@@ -92,5 +93,5 @@ bool hl_tlsf_create(struct hl_heap *heap) {
     *hl_word(heap, heap->first_block + 4) = available | HL_BLOCK_FREE;
     *hl_word(heap, heap->sentinel) = heap->first_block;
     *hl_word(heap, heap->sentinel + 4) = HL_BLOCK_PREVIOUS_FREE;
-    return hl_list_insert(heap, heap->first_block, available);
+    return hl_list_insert(heap, heap->first_block, hl_list_of(heap, available));
 }

@@ -599,7 +599,8 @@ HL_UNWIND_SLOW static bool make_ready(struct hl_stack_memo *memo, struct hl_regi
     return true;
 }
 
-uint32_t hl_stack_capture(struct hl_stack_memo *memo, struct hl_registers from, uint32_t depth) {
+uint32_t hl_stack_capture(struct hl_stack_memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t fp, uint32_t depth) {
+    struct hl_registers from = {.pc = pc, .sp = sp, .fp = fp};
     if (depth > memo->depth) {
         depth = memo->depth;
     }
@@ -632,7 +633,15 @@ uint32_t hl_stack_capture(struct hl_stack_memo *memo, struct hl_registers from, 
 }
 
 void hl_stack_modules_changed(void) {
-    hl_rules_forget();
+    hl_stack_module_gone(0, UINTPTR_MAX);
+}
+
+void hl_stack_module_gone(uintptr_t start, uintptr_t end) {
+    hl_intern_forget(start, end); // first: who meets the new epoch finds no id of the old one
+    hl_stack_modules_added();
+}
+
+void hl_stack_modules_added(void) {
     hl_module_forget();
-    hl_intern_forget();
+    hl_rules_forget();
 }

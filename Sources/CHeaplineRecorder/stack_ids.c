@@ -53,12 +53,12 @@ uint32_t hl_stack_ids(struct hl_walk *walk, uint32_t base, uint32_t root, bool s
     }
     struct hl_column *column = &memo->columns[base % HL_COLUMNS];
     if (column->base != base || column->root != root || column->valid < base) {
-        memo->columns_used |= 1u << base % HL_COLUMNS;
         column->base = base;
         column->root = root;
         column->valid = base;
         column->count = 0;
     }
+    memo->columns_used |= 1u << base % HL_COLUMNS;
     column->solid = solid;
     if (column->count == count) {
         return column->id;

@@ -29,6 +29,7 @@ enum hl_tracking { HL_TRACKING_OFF, HL_TRACKING_ALIVE, HL_TRACKING_KEEP_DELETED 
 
 /// Generations of ESP-IDF that place or print differently. Later ones compare greater.
 enum hl_idf {
+    HL_IDF_LATEST, ///< Stands for the last of this list.
     HL_IDF_4_4,   ///< v4.3–v4.3.4, v4.4–v4.4.3, v5.0.0: one size of control structure per chip.
     HL_IDF_4_4_8, ///< v4.3.5+, v4.4.4+: control structure by region, everything else of v4.4.
     HL_IDF_5_3,   ///< v5.0.1–v5.3.
@@ -124,6 +125,10 @@ struct hl_heap_description {
 
 /// Heap number `index` in search order; false when there are not as many.
 bool hl_chip_heap_at(const struct hl_chip *chip, size_t index, struct hl_heap_description *description);
+
+/// Whether every heap meets all its invariants: sizes add up, no two free blocks are adjacent, lists hold exactly the free
+/// blocks, canaries are intact. Otherwise `reason` says what is wrong. Takes time proportional to the number of blocks.
+bool hl_chip_is_sound(struct hl_chip *chip, char *reason, size_t size);
 
 HL_ASSUME_NONNULL_END
 

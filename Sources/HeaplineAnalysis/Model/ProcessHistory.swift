@@ -20,6 +20,7 @@ struct SharedHistory: ~Copyable {
     var sizes = Histogram.Counters()
     var lifetimes = Histogram.Counters()
     var timeline = Timeline()
+    var activity: ActivityRecorder?
     var now = Timeline.Now()  // of processes that run
     var peakBytes: UInt64 = 0
     var peakBlocks: UInt64 = 0

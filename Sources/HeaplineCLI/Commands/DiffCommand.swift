@@ -25,6 +25,12 @@ struct DiffCommand: ParsableCommand {
     @Flag(help: "Everything as JSON (schema heapline.diff, version 1).")
     var json = false
 
+    @Option(help: ArgumentHelp("Write one self-contained HTML file instead.", valueName: "file"))
+    var html: String?
+
+    @Flag(help: "Replace an existing HTML file.")
+    var force = false
+
     @Option(help: "Most stacks of a list.")
     var limit: Int?
 
@@ -38,11 +44,13 @@ struct DiffCommand: ParsableCommand {
     var noSymbols = false
 
     func validate() throws {
+        if json, html != nil { throw ValidationError("--json and --html are two outputs; ask for one at a time") }
         if let limit, limit < 1 { throw ValidationError("--limit takes a number from 1 up") }
     }
 
     func run() throws {
         do throws(TraceError) {
+            if let html { return try writePage(to: html) }
             let before = try TraceOptions.tree(old, noSymbols: noSymbols)
             let diff = TraceDiff(old: before, new: try TraceOptions.tree(new, noSymbols: noSymbols))
             if json {
@@ -55,5 +63,12 @@ struct DiffCommand: ParsableCommand {
             Terminal.error("heapline: \(error)")
             throw ExitCode(1)
         }
+    }
+    private func writePage(to html: String) throws(TraceError) {
+        var symbols = SymbolizerOptions()
+        if noSymbols { symbols.tool = .none }
+        let before = try Report(try Trace.open(old), symbols: symbols)
+        let now = try Report(try Trace.open(new), options: HistoryOptions(activity: true), symbols: symbols)
+        try HTMLReport(now, comparedTo: before).write(to: html, force: force)
     }
 }
