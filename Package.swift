@@ -81,6 +81,10 @@ let package = Package(
             dependencies: ["HeaplineAnalysis", "HeaplineCollector", "HeaplineExport", "CHeaplineFormat"],
             swiftSettings: swift),
         .testTarget(
+            name: "HeaplineExportTests",
+            dependencies: ["HeaplineExport", "HeaplineAnalysis", "HeaplineCollector", "CHeaplineFormat"],
+            swiftSettings: swift),
+        .testTarget(
             name: "EndToEndTests", dependencies: ["HeaplineCLI", "HeaplineAnalysis", "Victim", "TraceModel"], swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6],
