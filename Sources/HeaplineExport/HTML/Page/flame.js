@@ -94,13 +94,13 @@ const flame = {
   /** Rebuilds the tree after the range, measure or shape changed. */
   build() {
     this.tree = new FlameTree(recorded, values()[chosen.measure], chosen);
-    this.zoom = 0;
-    this.current = 0;
+    this.zoom = this.find(chosen.zoom);
+    this.current = this.zoom;
     this.past = null;
     if (before && !chosen.range) {
       const paths = comparison.beforeTree(), names = [""];
       this.past = this.tree.nodes.map((node, i) => {
-        if (i > 0) names[i] = `${names[node.parent]}\n${node.frame >= 0 ? recorded.name(node.frame) : node.frame}`;
+        if (i > 0) names[i] = `${names[node.parent]}\n${node.frame >= 0 ? recorded.signature(node.frame) : node.frame}`;
         return paths.get(names[i]) || 0;
       });
     }
@@ -127,8 +127,20 @@ const flame = {
     this.matched = { nodes, value, boxes };
   },
 
+  /** The widest box of a function; the whole when there is none. */
+  find(name) {
+    let best = 0;
+    if (name) this.tree.nodes.forEach((node, i) => {
+      if (node.frame >= 0 && this.tree.name(i) === name && (best === 0 || node.value > this.tree.nodes[best].value)) best = i;
+    });
+    return best;
+  },
+
   zoomTo(index) {
     this.zoom = index;
+    // The address keeps the name; the same name elsewhere in the tree is told apart only until the page is loaded again.
+    chosen.zoom = index ? this.tree.name(index) : "";
+    chosen.save();
     this.draw();
     byId("flame-view").scrollTop = 0;
   },

@@ -248,6 +248,7 @@ const chart = {
     let begun = false, last = null;
     for (let i = 0; i < column.length; i++) {
       if (column[i] == null) continue;
+      if (i * width >= this.span) break;
       const value = y(column[i]);
       if (!begun) ctx.moveTo(this.x(i * width), value);
       begun = true;
