@@ -83,7 +83,7 @@ const flame = {
         check("flame-trim", "Allocator and start-up frames", "Show malloc, operator new, _start and their like (t)", "trim", true),
         make("button.button", { type: "button", id: "flame-reset", onclick: () => this.zoomTo(0) }, "Reset zoom"),
         make("button.button", { type: "button", title: "Folded stacks, for other flame graph tools", onclick: () => this.saveFolded() }, "Save folded")),
-      before ? make("p.note", {}, "As wide as now. ", make("span.up", {}, "Red"), " allocates more than before, ", make("span.down", {}, "blue"), " less; what is gone is under Changes.") : null,
+      make("p.note", { hidden: !before }, "As wide as now. ", make("span.up", {}, "Red"), " allocates more than before, ", make("span.down", {}, "blue"), " less; what is gone is under Changes."),
       make("p.note", { id: "flame-note" }), make("div", { id: "flame-crumbs" }), make("div", { id: "flame-view" }, this.canvas), make("div", { id: "flame-detail" }));
     this.canvas.addEventListener("mousemove", (event) => this.hover(event));
     this.canvas.addEventListener("mouseleave", () => tip.hide());
