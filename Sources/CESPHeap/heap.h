@@ -45,7 +45,8 @@ struct hl_heap {
     uint32_t null_block;           // address that ends every list: the control structure's first 16 bytes
     uint32_t first_block;          // header address; 0 when the region is too small for a pool
     uint32_t sentinel;             // header address of the used block of size 0 at the end
-    uint32_t list_span;            // last possible header of a listed block, less first_block
+    uint32_t header_span;          // (sentinel - null_block) / 4
+    uint32_t link_span;            // (sentinel - 16 - null_block) / 4; a listed block is nearer than that
     uint32_t small_size;           // blocks below are spaced 4 bytes apart
     uint32_t list_count;           // first_count << second_log2
     uint64_t request_end;          // first size that can not be asked for
@@ -57,6 +58,10 @@ struct hl_heap {
     bool is_locked;                // multi_heap_set_lock was given one
     struct hl_lock lock;
     struct hl_chip *chip;
+    // The last allocation and its release, see heap_ops.c. `last_data` is 0 once anything else changed the heap.
+    uint32_t last_data, last_request;
+    uint32_t last_word, last_next_word; // size words of the block and of the one after it
+    bool release_is_pending;
     uint32_t start, size;          // the region
     uint32_t pool;                 // address after the control structure
     uint32_t control_size;

@@ -38,6 +38,12 @@ void hl_heap_restore_minimum(struct hl_heap *heap, uint32_t minimum);
 typedef bool (*hl_block_visitor)(void *context, uint32_t address, uint32_t size, bool is_used);
 void hl_heap_walk(struct hl_heap *heap, hl_block_visitor visit, void *context);
 
+// Carries out a release that was put off. Whoever looks at blocks or lists, or at freed memory, does this first, locked.
+bool hl_heap_release_pending(struct hl_heap *heap);
+static inline bool hl_heap_settle(struct hl_heap *heap) {
+    return __builtin_expect(!heap->release_is_pending, 1) || hl_heap_release_pending(heap);
+}
+
 static inline void hl_heap_lock(struct hl_heap *heap) {
     if (heap->is_locked)
         hl_lock_acquire(&heap->lock, &heap->chip->port);

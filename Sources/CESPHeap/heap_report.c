@@ -19,10 +19,13 @@ void hl_heap_walk(struct hl_heap *heap, hl_block_visitor visit, void *context) {
     if (heap->first_block == 0)
         return;
     hl_heap_lock(heap);
+    hl_heap_settle(heap);
     for (uint32_t block = heap->first_block; block != 0; block = hl_block_after(heap, block)) {
         uint32_t word = *hl_word(heap, block + 4);
         if ((word & ~3u) == 0 || !visit(context, block + HL_DATA_OFFSET, word & ~3u, !(word & HL_BLOCK_FREE)))
             break;
+        // The visitor may have allocated and released.
+        hl_heap_settle(heap);
     }
     hl_heap_unlock(heap);
 }
@@ -74,6 +77,7 @@ void hl_heap_dump(struct hl_heap *heap) {
 
 bool hl_heap_check(struct hl_heap *heap, bool print_errors) {
     hl_heap_lock(heap);
+    hl_heap_settle(heap);
     bool valid = hl_tlsf_check(heap, heap->poisoning == HL_POISONING_NONE ? NULL
                                      : print_errors                      ? hl_poison_check_block_printing
                                                                          : hl_poison_check_block_quietly);
@@ -84,6 +88,7 @@ bool hl_heap_check(struct hl_heap *heap, bool print_errors) {
 uint32_t hl_heap_find_containing_block(struct hl_heap *heap, uint32_t address) {
     uint32_t found = 0;
     hl_heap_lock(heap);
+    hl_heap_settle(heap);
     for (uint32_t block = heap->first_block; block != 0; block = hl_block_after(heap, block)) {
         uint32_t word = *hl_word(heap, block + 4), size = word & ~3u;
         if (size == 0)

@@ -47,10 +47,15 @@ static inline uint32_t hl_block_size(const struct hl_heap *heap, uint32_t header
     return *hl_word(heap, header + 4) & ~(uint32_t)3;
 }
 
+// Whether an address is a multiple of 4 in [null_block, null_block + 4 · span]: the rotation moves the bits that must be
+// 0 to the top, so one comparison tests both.
+static inline bool hl_is_word_within(uint32_t address, uint32_t null_block, uint32_t span) {
+    return __builtin_rotateright32(address - null_block, 2) <= span;
+}
+
 // Whether a header may be read at this address.
 static inline bool hl_block_is_plausible(const struct hl_heap *heap, uint32_t header) {
-    return heap->first_block != 0 && header - heap->first_block <= heap->sentinel - heap->first_block &&
-           (header & 3) == 0;
+    return hl_is_word_within(header, heap->null_block, heap->header_span);
 }
 
 // Size of the block with this data address; checked.

@@ -29,7 +29,7 @@ void hl_tlsf_note_links(const struct hl_heap *heap, uint32_t block, uint32_t nex
         hl_tlsf_note_assert(block + HL_DATA_OFFSET, "remove_free_block tlsf_control_functions.h:373 "
                                                     "(next && \"next_free field can not be null\")");
     else
-        hl_tlsf_note_access(heap, hl_link_is_plausible(heap, next) ? previous : next, true);
+        hl_tlsf_note_access(heap, hl_is_word_within(next, heap->null_block, heap->link_span) ? previous : next, true);
 }
 
 uint32_t hl_tlsf_fit_size(const struct hl_heap *heap, uint32_t size) {
@@ -44,6 +44,7 @@ uint32_t hl_tlsf_fit_size(const struct hl_heap *heap, uint32_t size) {
 }
 
 static bool list_agrees(struct hl_heap *heap, uint32_t first, uint32_t second) {
+    struct hl_view view = hl_view_of(heap);
     bool good = true;
     uint32_t head = heap->heads[(first << heap->second_log2) + second];
     bool first_bit = *heap->first_bitmap >> first & 1, second_bit = heap->second_bitmaps[first] >> second & 1;
@@ -56,7 +57,7 @@ static bool list_agrees(struct hl_heap *heap, uint32_t first, uint32_t second) {
     // No list is longer than the heap has room for blocks: a longer one is a loop.
     uint32_t room = (heap->sentinel - heap->first_block) / (HL_BLOCK_MIN + HL_HEADER_OVERHEAD) + 1;
     for (uint32_t block = head; block != heap->null_block; block = *hl_word(heap, block + 8)) {
-        if (block - heap->first_block > heap->list_span || (block & 3) != 0 || room-- == 0)
+        if (!hl_link_is_plausible(&view, block) || room-- == 0)
             return false;
         uint32_t word = *hl_word(heap, block + 4), next = hl_block_after(heap, block);
         if (next == 0)
@@ -67,7 +68,7 @@ static bool list_agrees(struct hl_heap *heap, uint32_t first, uint32_t second) {
             good = false;
         if ((word & ~3u) == 0)
             continue;
-        if (hl_list_of(heap, word & ~3u) != (first << heap->second_log2) + second)
+        if (hl_list_of(&view, word & ~3u) != (first << heap->second_log2) + second)
             good = false;
     }
     return good;

@@ -73,6 +73,7 @@ bool hl_tlsf_create(struct hl_heap *heap) {
     if (n < heap->control_size + HL_BLOCK_MIN)
         return false;
     heap->null_block = control;
+    heap->header_span = heap->link_span = 0;
     heap->pool = control + heap->control_size;
     heap->words = (struct hl_accounting *)hl_word(heap, heap->start);
     write_control(heap, control, header);
@@ -83,15 +84,18 @@ bool hl_tlsf_create(struct hl_heap *heap) {
 
     uint32_t available = (n - heap->control_size - 8) & ~3u;
     if (available < HL_BLOCK_MIN || available > heap->request_end) {
+        heap->list_count = 0;
         hl_print(heap->chip, "tlsf_add_pool: Memory size must be between %u and %u bytes. \n", 20u,
                  (unsigned)(heap->request_end + 8));
         return true;
     }
     heap->first_block = heap->pool - 4;
     heap->sentinel = heap->first_block + available + HL_HEADER_OVERHEAD;
-    heap->list_span = heap->sentinel - 16 - heap->first_block;
+    heap->header_span = (heap->sentinel - heap->null_block) / 4;
+    heap->link_span = (heap->sentinel - 16 - heap->null_block) / 4;
     *hl_word(heap, heap->first_block + 4) = available | HL_BLOCK_FREE;
     *hl_word(heap, heap->sentinel) = heap->first_block;
     *hl_word(heap, heap->sentinel + 4) = HL_BLOCK_PREVIOUS_FREE;
-    return hl_list_insert(heap, heap->first_block, hl_list_of(heap, available));
+    struct hl_view view = hl_view_of(heap);
+    return hl_list_insert(&view, heap->first_block, hl_list_of(&view, available));
 }

@@ -35,11 +35,12 @@ static bool count_block(void *context, uint32_t address, uint32_t size, bool is_
 
 // Number of blocks on all lists, or UINT32_MAX when a link does not lead back.
 static uint32_t listed_blocks(struct hl_heap *heap, uint32_t most) {
+    struct hl_view view = hl_view_of(heap);
     uint32_t count = 0;
     for (uint32_t list = 0; list < heap->list_count; list++) {
         uint32_t previous = heap->null_block;
         for (uint32_t block = heap->heads[list]; block != heap->null_block; block = *hl_word(heap, block + 8)) {
-            if (!hl_link_is_plausible(heap, block) || *hl_word(heap, block + 12) != previous || count++ > most)
+            if (!hl_link_is_plausible(&view, block) || *hl_word(heap, block + 12) != previous || count++ > most)
                 return UINT32_MAX;
             previous = block;
         }

@@ -185,6 +185,7 @@ static bool run_sum(struct hl_script *script) {
 // The address `offset` bytes from a pointer, when `count` bytes are there.
 static bool reach(struct hl_script *script, uint32_t from, int64_t offset, uint32_t count, uint32_t *address) {
     int64_t target = (int64_t)from + offset;
+    hl_heap_settle(script->heap);
     *address = (uint32_t)target;
     if (target > 0 && target <= UINT32_MAX && hl_chip_is_mapped(script->chip, (uint32_t)target, count))
         return true;
