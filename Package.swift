@@ -38,15 +38,19 @@ let package = Package(
         // C: runs inside the traced program.
         .target(name: "CHeaplineFormat", cSettings: c),
         .target(name: "CHeaplineRecorder", dependencies: ["CHeaplineFormat"], cSettings: c),
-        .target(name: "CHeaplineHooks", dependencies: ["CHeaplineRecorder"], cSettings: c),
-        .target(name: "CESPHeap", dependencies: ["CHeaplineRecorder"], cSettings: c),
+        .target(
+            name: "CHeaplineHooks", dependencies: ["CHeaplineRecorder", "CHeaplineFormat"],
+            exclude: ["preload.map"], cSettings: c + [.headerSearchPath("../CHeaplineRecorder")]),
+        .target(name: "CESPHeap", dependencies: ["CHeaplineRecorder"], exclude: ["firmware"], cSettings: c),
 
         // Swift: starts the recording, and reads what it wrote.
-        .target(name: "HeaplineCollector", dependencies: ["CHeaplineFormat"], swiftSettings: swift),
+        .target(name: "HeaplineCollector", dependencies: ["CHeaplineFormat", "CHeaplineRecorder"], swiftSettings: swift),
         .target(
             name: "HeaplineAnalysis", dependencies: ["CHeaplineFormat", "CESPHeap", "HeaplineCollector"],
             swiftSettings: swift),
-        .target(name: "HeaplineExport", dependencies: ["HeaplineAnalysis"], swiftSettings: swift),
+        .target(
+            name: "HeaplineExport", dependencies: ["HeaplineAnalysis", "HeaplineCollector"],
+            resources: [.embedInCode("HTML/Page")], swiftSettings: swift),
         .target(
             name: "Heapline", dependencies: ["CHeaplineRecorder", "CESPHeap", "HeaplineCollector", "HeaplineAnalysis"],
             swiftSettings: swift),
@@ -58,15 +62,26 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift,
-            plugins: ["PreloadLibrary"]),
+            plugins: ["PreloadLibrary", "FirmwareLibrary"]),
         .plugin(name: "PreloadLibrary", capability: .buildTool()),
+        .plugin(name: "FirmwareLibrary", capability: .buildTool()),
 
+        .executableTarget(
+            name: "Victim", path: "Tests/Victim", cSettings: c,
+            linkerSettings: [.linkedLibrary("dl"), .linkedLibrary("pthread")]),
+        .executableTarget(
+            name: "TraceModel", dependencies: ["CESPHeap"], path: "Tests/TraceModel", cSettings: c,
+            linkerSettings: [.linkedLibrary("pthread")]),
         .testTarget(
             name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], exclude: ["Fixtures"], swiftSettings: swift),
         .testTarget(
-            name: "HeaplineAnalysisTests", dependencies: ["HeaplineAnalysis"], swiftSettings: swift),
+            name: "CHeaplineRecorderTests", exclude: ["StackVictim"], swiftSettings: swift),
         .testTarget(
-            name: "HeaplineCLITests", dependencies: ["HeaplineCLI", "HeaplineAnalysis"], swiftSettings: swift),
+            name: "HeaplineAnalysisTests",
+            dependencies: ["HeaplineAnalysis", "HeaplineCollector", "HeaplineExport", "CHeaplineFormat"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["HeaplineCLI", "HeaplineAnalysis", "Victim", "TraceModel"], swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17

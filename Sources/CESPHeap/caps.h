@@ -38,4 +38,8 @@ static inline uint32_t hl_address_of(const struct hl_chip *chip, const void *poi
     return pointer == NULL ? 0 : distance > UINT32_MAX ? 3 : (uint32_t)distance;
 }
 
+// Whether [start, end) may become a heap next to the existing heap [heap_start, heap_end). Not in ESP-IDF's headers, but its
+// tests declare it themselves, with an int result.
+int heap_caps_check_add_region_allowed(intptr_t heap_start, intptr_t heap_end, intptr_t start, intptr_t end);
+
 #endif

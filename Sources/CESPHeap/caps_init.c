@@ -223,7 +223,7 @@ esp_err_t heap_caps_add_region(intptr_t start, intptr_t end) {
     return ESP_ERR_NOT_FOUND;
 }
 
-bool heap_caps_check_add_region_allowed(intptr_t heap_start, intptr_t heap_end, intptr_t start, intptr_t end) {
+int heap_caps_check_add_region_allowed(intptr_t heap_start, intptr_t heap_end, intptr_t start, intptr_t end) {
     bool crosses_start = start < heap_start && end > heap_start;
     bool crosses_end = start < heap_end && end > heap_end;
     bool is_same = start == heap_start && end == heap_end;

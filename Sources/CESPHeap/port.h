@@ -18,6 +18,9 @@ struct hl_chip;
 // Fills in the default for each null member.
 void hl_port_complete(struct hl_port *port);
 
+// The default of `cycle_count`; heap tracing has a cheaper way to the same figure.
+uint32_t hl_port_default_cycle_count(void *context);
+
 uint32_t hl_port_current_task(const struct hl_chip *chip);
 const char *hl_port_task_name(const struct hl_chip *chip, uint32_t task);
 

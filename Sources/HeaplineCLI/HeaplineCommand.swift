@@ -5,11 +5,18 @@
 internal import ArgumentParser
 
 @main
-struct HeaplineCommand: AsyncParsableCommand {
+struct HeaplineCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "heapline",
         abstract: "Records what a program does with its heap, and answers questions about it afterwards.",
         subcommands: [
-            EspCommand.self
+            RunCommand.self,
+            ReportCommand.self,
+            ExportCommand.self,
+            DiffCommand.self,
+            CheckCommand.self,
+            DoctorCommand.self,
+            CollectCommand.self,
+            EspCommand.self,
         ])
 }

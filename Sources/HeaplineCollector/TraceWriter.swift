@@ -29,6 +29,7 @@ internal import Glibc
     private var recent: [Written] = []  // the last chunks, oldest first; see makeRoom()
     private var tallies: [Tally] = []  // by process
     private var finished = false
+    private var announced: UInt64 = 0  // where the last chunk that announces a process ends; it is never given up
 
     /// A chunk as it lies in the file, remembered in case it must be given up again.
     private struct Written {
@@ -111,6 +112,7 @@ internal import Glibc
         let size = MemoryLayout<hl_process>.size
         unsafe plain.update(from: UnsafeRawPointer(header).assumingMemoryBound(to: UInt8.self), count: size)
         write(HL_CHUNK_PROCESS, process: index, size: size)
+        announced = bytes
         return index
     }
 
@@ -315,7 +317,7 @@ internal import Glibc
     private func makeRoom() {
         guard let end = recent.last?.offset else { return }
         let place = recent.last { $0.offset + Self.reserve <= end } ?? recent[0]
-        // The first chunk announces a process, without which the rest says nothing.
-        cut(to: max(place.offset, UInt64(MemoryLayout<hl_file_header>.size)))
+        // What announces a process stays: without it the rest says nothing.
+        cut(to: max(place.offset, min(announced, written)))
     }
 }

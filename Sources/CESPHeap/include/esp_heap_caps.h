@@ -15,7 +15,7 @@
 #include "multi_heap.h"
 #if defined(__has_include)
 #if __has_include("sdkconfig.h")
-#include "sdkconfig.h"
+#include <sdkconfig.h>
 #endif
 #endif
 

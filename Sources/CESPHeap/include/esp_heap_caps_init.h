@@ -30,9 +30,6 @@ esp_err_t heap_caps_add_region(intptr_t start, intptr_t end);
 /// it overlaps a heap; ESP_ERR_NO_MEM: no memory for the heap's descriptor; ESP_ERR_INVALID_SIZE: too small.
 esp_err_t heap_caps_add_region_with_caps(const uint32_t caps[_Nullable], intptr_t start, intptr_t end);
 
-/// Whether [start, end) may become a heap next to the existing heap [heap_start, heap_end).
-bool heap_caps_check_add_region_allowed(intptr_t heap_start, intptr_t heap_end, intptr_t start, intptr_t end);
-
 HL_ASSUME_NONNULL_END
 
 #ifdef __cplusplus

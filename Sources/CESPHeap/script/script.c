@@ -18,6 +18,7 @@ static const struct hl_operation *const groups[] = {
     hl_caps_operations,
     hl_caps_report_operations,
     hl_task_operations,
+    hl_trace_operations,
 };
 
 static void flush(struct hl_script *script) {
@@ -314,7 +315,8 @@ int hl_script_run(const char *text, size_t length, const struct hl_script_option
         script->cycle_count = 1000;
         if (hl_variant_parse(script) && make_chip(script)) {
             struct hl_chip *before = hl_chip_use(script->chip);
-            done = run_text(script, text, length);
+            done = hl_script_trace_open(script) && run_text(script, text, length);
+            hl_script_trace_close(script);
             hl_chip_use(before);
             flush(script);
             hl_chip_destroy(script->chip);

@@ -74,6 +74,11 @@ extern const struct hl_operation hl_multi_heap_operations[];
 extern const struct hl_operation hl_caps_operations[];
 extern const struct hl_operation hl_caps_report_operations[];
 extern const struct hl_operation hl_task_operations[];
+extern const struct hl_operation hl_trace_operations[];
+
+// The tracing group's state, from before the first line to after the last.
+bool hl_script_trace_open(struct hl_script *script);
+void hl_script_trace_close(struct hl_script *script);
 
 // One result line, one item line. Formats have no newline.
 void hl_script_result(struct hl_script *script, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Shorthands; nothing is needed that `swift build` and `swift test` do not do by themselves.
+
+.DEFAULT_GOAL := help
+TSAN_TESTS ?= CESPHeapTests
+CLANG := $(shell dirname "$$(command -v swift)")/clang
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+.PHONY: build
+build: ## Build the command, optimised
+	swift build -c release --product heapline
+
+.PHONY: test
+test: ## Run all tests
+	swift test
+
+.PHONY: sanitize
+sanitize: ## Run the emulated heap's tests under the address and thread sanitizers
+	swift test --sanitize=address --filter CESPHeapTests
+	swift test --sanitize=thread --filter $(TSAN_TESTS)
+
+.PHONY: bench
+bench: ## Micro-benchmarks, in process
+	swift package --package-path Benchmarks benchmark
+
+.PHONY: perf
+perf: ## Whole programs against the peers; QUICK=1 for five minutes
+	swift run --package-path Perf -c release perf $(if $(QUICK),--quick)
+
+.PHONY: golden
+golden: ## Compare the hot path's instructions with Perf/fast_path.golden
+	swift run --package-path Perf -c release perf golden
+
+.PHONY: format
+format: ## Format all Swift sources
+	swift format --in-place --recursive Sources Tests Plugins Package.swift
+
+.PHONY: lint
+lint: ## Check the format without changing it
+	swift format lint --strict --recursive Sources Tests Plugins Package.swift
+
+.PHONY: docs
+docs: ## Build the documentation
+	swift package generate-documentation --target Heapline

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Mode sample: a Poisson process over allocated bytes. Each byte is drawn with probability 1/mean, independently; a block is
+// recorded when at least one of its bytes was. A block of s bytes is thus seen with probability 1 - exp(-s/mean), and counting
+// it 1 / (that) times gives unbiased sums (the reader does; see Model).
+//
+// Frees must be told apart cheaply: a filter of 2^18 bits says "surely not sampled" for nearly all of them, and an exact
+// set of sampled blocks that are alive settles the rest. Filter bits are never cleared: one that stays set costs a look into the set.
+
+#include "record.h"
+#include "platform.h"
+#include "sample.h"
+
+#include <string.h>
+
+#define SETS 16384u
+#define WAYS 8u
+
+uint64_t *hl_sample_filter;
+static uint64_t (*live)[WAYS]; // sampled blocks alive, by hash; 0 is free. Entries change by compare-exchange.
+
+int hl_sample_start(void) {
+    if (!hl_sample_filter) {
+        char *memory = hl_platform_map((1u << 15) + SETS * WAYS * sizeof(uint64_t));
+        if (!memory) return -1;
+        hl_sample_filter = (uint64_t *)memory;
+        live = (uint64_t(*)[WAYS])(memory + (1u << 15));
+    }
+    return 0;
+}
+
+// -mean * ln(u) for a random u in (0, 1], without libm: ln m = 2 atanh z with z = (m - 1) / (m + 1), whose series up to
+// z^9 is within 1e-6 for the mantissas m in [1, 2).
+static int64_t next_distance(struct hl_thread *self) {
+    uint64_t x = self->random; // xorshift64*, Vigna 2016
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    self->random = x;
+    uint64_t bits = (x * 2685821657736338717u >> 11) | 1; // 53 random bits, not 0
+    int shift = __builtin_clzll(bits) - 11;
+    double mantissa = (double)(bits << shift) * 0x1p-52; // [1, 2)
+    double z = (mantissa - 1) / (mantissa + 1), zz = z * z;
+    double ln = 2 * z * (1 + zz * (1.0 / 3 + zz * (1.0 / 5 + zz * (1.0 / 7 + zz / 9))));
+    double distance = (shift + 1) * 0.6931471805599453 - ln;
+    return (int64_t)(distance * (double)hl_recorder.sample_bytes) + 1;
+}
+
+static uint32_t set_of(uint64_t address) {
+    return (uint32_t)(address * 0x9e3779b97f4a7c15u >> 50) % SETS;
+}
+
+HL_SLOW int hl_sample_take(struct hl_thread *self, uint64_t address, uint64_t size) {
+    (void)size;
+    if (!self->sampling) { // the thread's first allocation only draws the first distance
+        self->sampling = 1;
+        self->until_sample += next_distance(self);
+        if (self->until_sample > 0) return 0;
+    }
+    while (self->until_sample <= 0) self->until_sample += next_distance(self);
+    uint64_t(*set)[WAYS] = &live[set_of(address)];
+    for (uint32_t i = 0; i < WAYS; i++) {
+        uint64_t nobody = 0;
+        // The exchange's release pairs with the program's own handing over of the block to whoever frees it.
+        if ((*set)[i] == 0 && hl_cas(&(*set)[i], &nobody, address)) {
+            uint64_t bit = address * 0x9e3779b97f4a7c15u >> 46;
+            __atomic_fetch_or(&hl_sample_filter[bit >> 6], (uint64_t)1 << (bit & 63), __ATOMIC_RELAXED); // as above
+            return 1;
+        }
+    }
+    hl_add_relaxed(&hl_recorder.process->lost[HL_LOSS_FULL], (uint64_t)1);
+    return 0;
+}
+
+HL_SLOW int hl_sample_drop(uint64_t address) {
+    uint64_t(*set)[WAYS] = &live[set_of(address)];
+    for (uint32_t i = 0; i < WAYS; i++) {
+        uint64_t entry = hl_load_relaxed(&(*set)[i]);
+        if (entry == address && hl_cas(&(*set)[i], &entry, (uint64_t)0)) return 1;
+    }
+    return 0;
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The second half of a capture: the frames in the memo are right, now they get an id, and what the next capture must compare
+// is marked. Both start at the outermost frame that changed.
+#include "stack_memo.h"
+
+#include <string.h>
+
+#define BATCH 8u
+
+const uintptr_t hl_never = 1;
+
+// Marks the frames in which fp is live, from `from` inward. Frames whose own rule uses fp are marked already; what is left
+// is handing on.
+static void mark_live(const struct hl_walk *walk, uint32_t from) {
+    struct hl_frame *frame = &walk->memo->frames[from];
+    struct hl_frame *end = &walk->memo->frames[walk->count];
+    bool handed_on = from > 0 && frame[-1].live != 0 && frame[-1].fp_slot == 0;
+    for (; frame != end; frame++) {
+        uint32_t live = handed_on | hl_rule_uses_fp(frame->rule);
+        if (HL_UNWIND_UNLIKELY(live != frame->live)) {
+            frame->live = live;
+            frame->checked = live ? (const uintptr_t *)frame->fp_slot : NULL;
+            if (live) { // its value was not kept up to date while nobody needed it
+                const struct hl_frame *reader = frame;
+                while (reader != end - 1 && reader->fp_slot == 0) {
+                    reader++;
+                }
+                frame->fp = reader->fp_slot != 0 ? *(const uintptr_t *)reader->fp_slot : end[-1].fp;
+            }
+        }
+        handed_on = live != 0 && frame->fp_slot == 0;
+    }
+}
+
+// What changed frames make invalid.
+static void forget_ids(struct hl_stack_memo *memo, uint32_t changed) {
+    for (uint32_t used = memo->columns_used; used != 0; used &= used - 1) {
+        struct hl_column *column = &memo->columns[__builtin_ctz(used)];
+        column->valid = column->valid < changed ? column->valid : changed;
+        column->count = column->count <= changed ? column->count : 0;
+    }
+}
+
+uint32_t hl_stack_ids(struct hl_walk *walk, uint32_t base, uint32_t root, bool solid) {
+    struct hl_stack_memo *memo = walk->memo;
+    uint32_t count = walk->count;
+    if (walk->reshaped < count) {
+        mark_live(walk, walk->reshaped);
+    }
+    if (walk->changed < count) {
+        forget_ids(memo, walk->changed);
+    }
+    struct hl_column *column = &memo->columns[base % HL_COLUMNS];
+    if (column->base != base || column->root != root || column->valid < base) {
+        column->base = base;
+        column->root = root;
+        column->valid = base;
+        column->count = 0;
+    }
+    memo->columns_used |= 1u << base % HL_COLUMNS;
+    column->solid = solid;
+    if (column->count == count) {
+        return column->id;
+    }
+    uint32_t group = ((column->valid < count ? column->valid : count) - base) / HL_GROUP_FRAMES;
+    struct hl_group_end *ends = column->ends;
+    uint32_t id = group == 0 ? root : ends[group - 1].id;
+    uint64_t hash = group == 0 ? root : ends[group - 1].hash;
+    uint32_t at = base + group * HL_GROUP_FRAMES;
+    while (at < count) {
+        // First where all groups lie, then what they hold: their cache lines arrive together.
+        const uint64_t *pcs[BATCH];
+        uint64_t hashes[BATCH];
+        uint64_t rest[HL_GROUP_FRAMES];
+        uint32_t groups = 0;
+        for (uint32_t next = at; next < count && groups < BATCH; groups++) {
+            pcs[groups] = &memo->pcs[next];
+            if (HL_UNWIND_UNLIKELY(count - next < HL_GROUP_FRAMES)) {
+                memset(rest, 0, sizeof rest);
+                for (uint32_t i = 0; i < count - next; i++) {
+                    rest[i] = memo->pcs[next + i];
+                }
+                pcs[groups] = rest;
+            }
+            next += HL_GROUP_FRAMES;
+            hash = hl_intern_group_hash(hash, pcs[groups]);
+            hl_intern_group_prefetch(hash);
+            hashes[groups] = hash;
+        }
+        for (uint32_t i = 0; i < groups; i++) {
+            uint32_t frames = count - at < HL_GROUP_FRAMES ? count - at : HL_GROUP_FRAMES;
+            id = hl_intern_group(id, pcs[i], frames, walk->epoch, hashes[i]);
+            ends[group].id = id;
+            ends[group].hash = hashes[i];
+            group += frames == HL_GROUP_FRAMES;
+            at += frames;
+        }
+    }
+    uint32_t whole = base + group * HL_GROUP_FRAMES;
+    column->valid = column->valid > whole ? column->valid : whole;
+    column->count = count;
+    column->id = id;
+    return id;
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a thread remembers of its last stack. stack.c says why it may be relied upon, stack_ids.c turns it into ids.
+#pragma once
+
+#include "stack.h"
+#include "unwinder.h"
+
+// One remembered frame, but for its pc: pcs are kept side by side in an array of their own, as ids are made of them.
+// Its state is (pc, sp, fp).
+struct hl_frame {
+    const uintptr_t *slot;    // where pc was read from; &hl_never when that was not by a compact rule
+    const uintptr_t *checked; // fp_slot where fp is live, otherwise NULL
+    uintptr_t fp;             // kept up to date only where it is live
+    uintptr_t sp;
+    uintptr_t fp_slot; // where fp was read from, 0 when the callee handed it on
+    uint32_t rule;     // compact rule that leads outward
+    uint32_t live;     // whether fp is live: this frame's rule uses it, or it is handed on to one that does
+};
+_Static_assert(sizeof(struct hl_frame) == 48, "frames are compared in a tight loop");
+
+extern const uintptr_t hl_never __attribute__((visibility("hidden"))); // equals no pc
+
+// Where a group of frames ends.
+struct hl_group_end {
+    uint64_t hash; // hl_intern_group_hash of all groups up to here
+    uint32_t id;
+};
+
+// The ids of frames base and inward, up to `root` outside of base.
+struct hl_column {
+    uint32_t base;
+    uint32_t root;
+    uint32_t valid; // frames whose group ends hold
+    uint32_t count; // the stack of this many frames has this id; 0: none
+    uint32_t id;
+    bool solid; // the root is known from the rules of the frames alone
+    struct hl_group_end *ends;
+};
+
+#define HL_COLUMNS 8u
+
+struct hl_stack_memo {
+    uint32_t depth;
+    uint32_t capacity;
+    uint32_t count; // frames remembered: 0 outermost to count - 1 innermost
+    uint32_t epoch;
+    uintptr_t busy; // stack pointer of the capture under way, 0: none
+    uintptr_t stack_low;
+    uintptr_t stack_high;
+    uintptr_t foreign_low; // the stretch of another stack that was last found readable
+    uintptr_t foreign_span;
+    bool grows; // the main thread's stack: its low end is not known yet
+    uint32_t columns_used; // bit per column that holds anything
+    struct hl_column columns[HL_COLUMNS];
+    struct hl_frame *frames; // [capacity]
+    uint64_t *pcs;           // [capacity]: of the frames, with HL_PC_EXACT, which no stack word has
+    struct hl_frame *fresh;  // [capacity]: frames being walked, innermost first
+    uint64_t *fresh_pcs;     // [capacity]
+};
+
+// A capture under way.
+struct hl_walk {
+    struct hl_stack_memo *memo;
+    struct hl_cursor cursor;
+    struct hl_stack_window window;
+    const uint64_t *entries;
+    uint32_t epoch;
+    uint32_t depth;
+    uint32_t limit;   // frames to walk: the depth, or a few more when a cut stack got shorter
+    uint32_t fresh;   // frames in memo->fresh; they lie inside of frame keep - 1
+    uint32_t keep;    // remembered frames that may still be met
+    uint32_t count;   // frames once the fresh ones are in place
+    uint32_t changed;  // the outermost frame whose pc is not what it was: ids from here inward are to be made
+    uint32_t reshaped; // the outermost frame whose rule or place is not what it was
+    uint32_t root;    // why frame 0 is the last
+};
+
+static inline bool hl_rule_is_compact(uint32_t rule) {
+    return (rule & 3) != HL_RULE_SPECIAL;
+}
+// Whether the step by this rule depends on fp; where nobody knows, it does. (Kinds FP and SPECIAL.)
+static inline uint32_t hl_rule_uses_fp(uint32_t rule) {
+    return rule >> 1 & 1;
+}
+
+// The id of the frames from `base` inward on `root`, with ids remembered for all that did not change.
+uint32_t hl_stack_ids(struct hl_walk *walk, uint32_t base, uint32_t root, bool solid);

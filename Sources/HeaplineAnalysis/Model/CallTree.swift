@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Stacks by name: the forest of all recorded stacks, with functions and lines in the place of addresses. Stacks that read
+// the same are the same here, whichever process or address they came from. Views use this, not return addresses:
+//
+//   let tree = try CallTree(history)
+//   for site in tree.sites.sorted(by: …) { tree.frames(site.node) }
+//   flame graph: sum `sites` up along tree.nodes[n].parent
+//   diff: match tree.frames of two trees by function
+
+public import HeaplineCollector
+
+/// All stacks of a history as one forest of named calls.
+public final class CallTree {
+    /// One call. Ids below ``rootCount`` are roots and have no frame: they say why their stacks end.
+    public struct Node: Sendable {
+        public var parent: Int
+        /// An index into ``CallTree/frames``; -1 for a root.
+        public var frame: Int
+    }
+
+    /// What one named stack did: the sums of all ``Site``s that read the same.
+    public struct StackSums: Sendable {
+        /// The innermost call; its frames are ``CallTree/frames(_:)``.
+        public var node: Int
+        public var allocations: UInt64 = 0
+        public var bytes: UInt64 = 0
+        public var liveBlocks: UInt64 = 0
+        public var liveBytes: UInt64 = 0
+        public var peakBlocks: UInt64 = 0
+        public var peakBytes: UInt64 = 0
+        public var temporary: UInt64 = 0
+        public var reallocations: UInt64 = 0
+        /// In mode sample; independent errors add as squares.
+        public var standardErrors: Site.StandardErrors?
+    }
+
+    /// Ids below this are roots; id = ``StackEnd`` raw value.
+    public static let rootCount = 16
+
+    public let history: History
+    public private(set) var nodes: [Node]
+    /// Every distinct frame.
+    public private(set) var frames: [SymbolFrame] = []
+    /// Every distinct stack that allocated, in the order in which they were first seen.
+    public private(set) var sites: [StackSums] = []
+    /// For each of the history's sites, its index in ``sites``.
+    public private(set) var siteOf: [Int] = []
+    /// What kept functions from having names or lines, by module; the order is that of the modules' paths.
+    public private(set) var symbolProblems: [SymbolProblem] = []
+
+    private var frameIndex: [SymbolFrame: Int] = [:]
+    private var nodeIndex: [UInt64: Int] = [:]  // parent << 32 | frame
+
+    /// Names all stacks of `history`.
+    public init(_ history: History, symbols: SymbolizerOptions = SymbolizerOptions()) throws(TraceError) {
+        self.history = history
+        nodes = (0..<Self.rootCount).map { Node(parent: $0, frame: -1) }
+        let naming = try StackNaming(history, symbols)
+        symbolProblems = naming.problems
+        var merged: [Int: Int] = [:]
+        siteOf.reserveCapacity(history.sites.count)
+        for site in history.sites {
+            let node = node(of: site, naming)
+            let index = merged[node] ?? sites.count
+            if index == sites.count {
+                merged[node] = index
+                sites.append(StackSums(node: node))
+            }
+            sites[index].add(site)
+            siteOf.append(index)
+        }
+        for growth in history.growth { sites[siteOf[growth.site]].reallocations &+= growth.reallocations }
+        frameIndex = [:]
+        nodeIndex = [:]
+    }
+
+    /// The calls of a stack, inner to outer.
+    public func frames(_ node: Int) -> [SymbolFrame] {
+        var result: [SymbolFrame] = []
+        var at = node
+        while at >= Self.rootCount {
+            result.append(frames[nodes[at].frame])
+            at = nodes[at].parent
+        }
+        return result
+    }
+
+    /// Why a stack ends where it does.
+    public func end(_ node: Int) -> StackEnd {
+        var at = node
+        while at >= Self.rootCount { at = nodes[at].parent }
+        return StackEnd(rawValue: at) ?? .missing
+    }
+
+    /// Whether any stack has a frame: not so when recorded with depth 0.
+    public var hasStacks: Bool { nodes.count > Self.rootCount }
+
+    // MARK: Building
+
+    private func node(of site: Site, _ naming: StackNaming) -> Int {
+        let table = history.trace.nodes(of: site.process)
+        // Outwards until a call that is known already, then inwards again.
+        var path: [Int] = []
+        var at = site.stack
+        var known: Int?
+        while let call = table.node(at) {
+            known = naming.known(site.process, at)
+            if known != nil { break }
+            path.append(at)
+            at = call.parent
+        }
+        let root = table.isRoot(at) ? at : StackEnd.missing.rawValue
+        var node = known ?? (StackEnd(rawValue: root) == nil ? StackEnd.missing.rawValue : root)
+        for id in path.reversed() {
+            for frame in naming.frames(site.process, id).reversed() { node = child(of: node, frame) }
+            naming.remember(site.process, id, node)
+        }
+        return node
+    }
+
+    private func child(of parent: Int, _ frame: SymbolFrame) -> Int {
+        let index = frameIndex[frame] ?? frames.count
+        if index == frames.count {
+            frames.append(frame)
+            frameIndex[frame] = index
+        }
+        let key = UInt64(parent) << 32 | UInt64(index)
+        if let known = nodeIndex[key] { return known }
+        nodes.append(Node(parent: parent, frame: index))
+        nodeIndex[key] = nodes.count - 1
+        return nodes.count - 1
+    }
+}
+
+extension CallTree.StackSums {
+    mutating func add(_ site: Site) {
+        allocations &+= site.allocations
+        bytes &+= site.bytes
+        liveBlocks &+= site.liveBlocks
+        liveBytes &+= site.liveBytes
+        peakBlocks &+= site.peakBlocks
+        peakBytes &+= site.peakBytes
+        temporary &+= site.temporary
+        guard let more = site.standardErrors else { return }
+        func both(_ a: Double?, _ b: Double) -> Double { ((a ?? 0) * (a ?? 0) + b * b).squareRoot() }
+        standardErrors = Site.StandardErrors(
+            allocations: both(standardErrors?.allocations, more.allocations),
+            bytes: both(standardErrors?.bytes, more.bytes),
+            liveBlocks: both(standardErrors?.liveBlocks, more.liveBlocks),
+            liveBytes: both(standardErrors?.liveBytes, more.liveBytes))
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Counts by value, exact for small values and in steps of an eighth of a power of two for large ones: sizes and lifetimes
+// span ten orders of magnitude, and nobody asks which of 5,000,000 and 5,000,001 it was.
+
+/// How many things had which value.
+public struct Histogram: Sendable {
+    /// Values below this have a class each.
+    public static let exactBelow: UInt64 = 1024
+    private static let steps: UInt64 = 8
+    static let classCount = Int(exactBelow + (64 - 10) * steps)
+
+    /// A range of values.
+    public struct Class: Sendable, Hashable {
+        public var range: ClosedRange<UInt64>
+        public var count: UInt64
+        /// The sum of the values.
+        public var sum: UInt64
+    }
+
+    /// The classes that have a count, by value.
+    public private(set) var classes: [Class] = []
+
+    /// How many values there were.
+    public var count: UInt64 { classes.reduce(0) { $0 &+ $1.count } }
+
+    /// The class of a value.
+    @inline(__always)
+    static func index(_ value: UInt64) -> Int {
+        if value < exactBelow { return Int(truncatingIfNeeded: value) }
+        let octave = UInt64(63 - value.leadingZeroBitCount)  // 10…63
+        let step = (value >> (octave - 3)) & 7
+        return Int(truncatingIfNeeded: exactBelow + (octave - 10) * steps + step)
+    }
+
+    /// The values of a class.
+    static func range(_ index: Int) -> ClosedRange<UInt64> {
+        if UInt64(index) < exactBelow { return UInt64(index)...UInt64(index) }
+        let octave = (UInt64(index) - exactBelow) / steps + 10
+        let step = (UInt64(index) - exactBelow) % steps
+        let low = (8 + step) << (octave - 3)
+        return low...(low + ((1 << (octave - 3)) - 1))
+    }
+
+    /// The value that at least `share` (0…1) of all values do not exceed: the upper end of its class.
+    public func quantile(_ share: Double) -> UInt64? {
+        let total = count
+        guard total > 0 else { return nil }
+        let wanted = UInt64((share * Double(total)).rounded(.up))
+        var seen: UInt64 = 0
+        for item in classes {
+            seen &+= item.count
+            if seen >= wanted { return item.range.upperBound }
+        }
+        return classes.last?.range.upperBound
+    }
+
+    /// The counts merged into one class for each power of two.
+    public var octaves: [Class] {
+        var result: [Class] = []
+        for item in classes {
+            let value = item.range.lowerBound
+            let octave = value == 0 ? 0...0 : Self.octave(value)
+            if let last = result.last, last.range == octave {
+                result[result.count - 1].count &+= item.count
+                result[result.count - 1].sum &+= item.sum
+            } else {
+                result.append(Class(range: octave, count: item.count, sum: item.sum))
+            }
+        }
+        return result
+    }
+
+    private static func octave(_ value: UInt64) -> ClosedRange<UInt64> {
+        let low: UInt64 = 1 << UInt64(63 - value.leadingZeroBitCount)
+        return low...(low + (low - 1))
+    }
+
+    /// The counters while they grow.
+    struct Counters: ~Copyable {
+        private var counts = Slab<UInt64>(capacity: Histogram.classCount)
+        private var sums = Slab<UInt64>(capacity: Histogram.classCount)
+
+        init() {
+            counts.extend(to: Histogram.classCount, with: 0)
+            sums.extend(to: Histogram.classCount, with: 0)
+        }
+
+        @inline(__always)
+        mutating func add(_ value: UInt64, weight: UInt64 = 1) {
+            let index = Histogram.index(value)
+            counts[index] &+= weight
+            sums[index] &+= value &* weight
+        }
+
+        /// The histogram; counts and sums divided by `unit`.
+        func histogram(unit: UInt64 = 1) -> Histogram {
+            var result = Histogram()
+            for index in 0..<Histogram.classCount where counts[index] > 0 {
+                result.classes.append(
+                    Class(range: Histogram.range(index), count: counts[index] / unit, sum: sums[index] / unit))
+            }
+            return result
+        }
+    }
+}

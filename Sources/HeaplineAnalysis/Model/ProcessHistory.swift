@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The loop that every event passes: one process's live blocks and sums. It is read top to bottom; what happens rarely is
+// in ProcessHistory+Rare.swift. Nothing here allocates per event, and nothing trusts the trace: ids are checked, sums wrap.
+//
+//   allocations - frees == live blocks             `frees` counts blocks that ended, however that was learned:
+//   frees == freesSeen - unknownFrees + impliedFrees
+//
+// A free of an address at which nothing is alive is "unknown": the block is older than the recording, or was sampled out.
+// An allocation where a block is alive already "implies" that block's free, whose record was lost.
+
+internal import CHeaplineFormat
+
+/// Sums that processes share: sites have indexes of their own, and the peak is that of all processes together.
+struct SharedHistory: ~Copyable {
+    var sites = Slab<SiteSums>(capacity: 1024)
+    var siteKeys = Slab<SiteKey>(capacity: 1024)
+    var growth = Slab<GrowthSums>()  // by site, as far as needed
+    var variances = Slab<Variances>()  // by site, in mode sample
+    var sizes = Histogram.Counters()
+    var lifetimes = Histogram.Counters()
+    var timeline = Timeline()
+    var activity: ActivityRecorder?
+    var now = Timeline.Now()  // of processes that run
+    var peakBytes: UInt64 = 0
+    var peakBlocks: UInt64 = 0
+    var peakNumber: UInt64 = 0
+    var peakTicks: UInt64 = 0
+    var peakProcess = 0
+}
+
+/// The stack that a site stands for.
+struct SiteKey: BitwiseCopyable {
+    var process: UInt32
+    var stack: UInt32
+}
+
+struct ProcessHistory: ~Copyable {
+    let id: Int
+    let clock: Clock
+    let nodeCount: Int
+    let weight: SampleWeight?  // in mode sample
+    let nanosecondsPerTick: Double
+
+    var live = LiveTable()
+    var siteOf = Slab<UInt32>()  // by node id: site index + 1, or 0
+    var threads = Slab<ThreadSums>()
+    var pending = Slab<Pending>()
+    var sparePending: Int32 = -1
+    var inversions: Inversions
+
+    var events: UInt64 = 0
+    var allocations: UInt64 = 0
+    var frees: UInt64 = 0
+    var reallocations: UInt64 = 0
+    var bytes: UInt64 = 0
+    var failures: UInt64 = 0
+    var temporary: UInt64 = 0
+    var unknownFrees: UInt64 = 0
+    var impliedFrees: UInt64 = 0
+    var mappedBytes: UInt64 = 0
+    var unmappedBytes: UInt64 = 0
+    var liveBlocks: UInt64 = 0
+    var liveBytes: UInt64 = 0
+    var peakBytes: UInt64 = 0
+    var peakBlocks: UInt64 = 0
+    var peakTicks: UInt64 = 0
+    var lastTicks: UInt64 = 0
+    var bucketEndTicks: UInt64 = 0  // where the timeline's open bucket ends on this process's clock
+    var ended: UInt64?  // number of the peak that was newest when the process ended
+
+    /// A reallocation whose end has not been seen. Its block is alive but not in the table, as another thread may get
+    /// its address meanwhile. Signal handlers may reallocate too: per thread they form a stack.
+    struct Pending: BitwiseCopyable {
+        var block: LiveBlock  // address 0: the block is unknown
+        var address: UInt64
+        var below: Int32
+    }
+
+    init(_ process: TraceProcess, nodeCount: Int) {
+        id = process.id
+        clock = process.clock
+        self.nodeCount = nodeCount
+        weight = process.mode == .sample ? SampleWeight(rate: process.sampleBytes) : nil
+        inversions = Inversions(hz: process.clock.hz)
+        nanosecondsPerTick = 1e9 / Double(process.clock.hz)
+        siteOf.extend(to: nodeCount, with: 0)
+    }
+
+    /// Takes in records of this process in time order.
+    mutating func consume(_ records: UnsafeBufferPointer<hl_record>, _ shared: inout SharedHistory) {
+        // Far enough ahead for a load from memory, near enough to be still there.
+        let ahead = 12
+        let isLarge = live.count > 8192
+        let count = records.count
+        for index in 0..<count {
+            let record = unsafe records[index]
+            if isLarge, index &+ ahead < count { unsafe live.prefetch(records[index &+ ahead].address) }
+            let ticks = record.time_kind >> 8
+            if ticks >= bucketEndTicks { crossBucket(ticks, &shared) }
+            lastTicks = ticks
+            switch UInt32(truncatingIfNeeded: record.time_kind & 0xff) {
+            case HL_KIND_ALLOC.rawValue:
+                allocate(record, ticks, chain: 0, &shared)
+            case HL_KIND_FREE.rawValue:
+                let thread = thread(record.thread)
+                if ticks <= inversions.lateUntil, settleLateFree(record.address, ticks, by: thread) { continue }
+                var block = LiveBlock(address: 0, size: 0, stamp: 0, site: 0, thread: 0)
+                if live.remove(record.address, into: &block) {
+                    release(block, ticks, freedBy: thread, &shared)
+                } else {
+                    freeOfNothing(record.address, ticks, by: thread)
+                }
+            default:
+                rare(record, ticks, &shared)
+            }
+        }
+        events &+= UInt64(records.count)
+    }
+
+    /// A new block, by malloc or at the end of a reallocation.
+    @inline(__always)
+    mutating func allocate(_ record: hl_record, _ ticks: UInt64, chain: UInt64, _ shared: inout SharedHistory) {
+        guard record.address != 0 else {
+            failures &+= 1
+            return
+        }
+        let site = self.site(Int(record.stack), &shared)
+        let thread = self.thread(record.thread)
+        let block = LiveBlock(
+            address: record.address, size: record.size, stamp: ticks << 8 | chain, site: UInt32(site),
+            thread: UInt32(thread))
+        var old = LiveBlock(address: 0, size: 0, stamp: 0, site: 0, thread: 0)
+        if live.insert(block, replaced: &old) {
+            replaced(old, ticks)
+            release(old, ticks, freedBy: nil, &shared)
+        }
+        defer {
+            if ticks <= inversions.earlyUntil {
+                settleEarlyFree(record.address, ticks, allocatedBy: thread, &shared)
+            }
+        }
+        var count: UInt64 = 1
+        var size = record.size
+        if let weight {
+            (count, size) = weight.weigh(record.size)
+            vary(site, record.size, weight, &shared)
+        }
+        shared.sites[site].settle(shared.peakNumber)
+        shared.sites[site].allocations &+= count
+        shared.sites[site].bytes &+= size
+        shared.sites[site].liveBlocks &+= count
+        shared.sites[site].liveBytes &+= size
+        threads[thread].allocations &+= count
+        threads[thread].bytes &+= size
+        threads[thread].liveBlocks &+= count
+        threads[thread].liveBytes &+= size
+        threads[thread].lastAllocation = record.address
+        shared.sizes.add(record.size, weight: count)
+        shared.now.allocations &+= count
+        shared.now.bytesAllocated &+= size
+        shared.now.liveBlocks &+= count
+        shared.now.liveBytes &+= size
+        allocations &+= count
+        bytes &+= size
+        liveBlocks &+= count
+        liveBytes &+= size
+        if liveBytes > peakBytes {
+            peakBytes = liveBytes
+            peakBlocks = liveBlocks
+            peakTicks = ticks
+        }
+        if shared.now.liveBytes > shared.timeline.maxLiveBytes {
+            shared.timeline.maxLiveBytes = shared.now.liveBytes
+            if shared.now.liveBytes > shared.peakBytes {
+                shared.peakBytes = shared.now.liveBytes
+                shared.peakBlocks = shared.now.liveBlocks
+                shared.peakNumber &+= 1
+                shared.peakTicks = ticks
+                shared.peakProcess = id
+            }
+        }
+    }
+
+    /// A block's end, once it is out of the table. `freedBy` is nil when nobody is known to have done it.
+    @inline(__always)
+    mutating func release(_ block: LiveBlock, _ ticks: UInt64, freedBy: Int?, _ shared: inout SharedHistory) {
+        var count: UInt64 = 1
+        var size = block.size
+        if let weight {
+            (count, size) = weight.weigh(block.size)
+            unvary(Int(block.site), block.size, weight, &shared)
+        }
+        let site = Int(block.site)
+        let owner = Int(block.thread)
+        shared.sites[site].settle(shared.peakNumber)
+        shared.sites[site].liveBlocks &-= count
+        shared.sites[site].liveBytes &-= size
+        threads[owner].liveBlocks &-= count
+        threads[owner].liveBytes &-= size
+        if let freedBy {
+            threads[freedBy].frees &+= count
+            if freedBy != owner { threads[freedBy].foreignFrees &+= count }
+            if threads[owner].lastAllocation == block.address {
+                threads[owner].lastAllocation = 0
+                threads[owner].temporary &+= count
+                shared.sites[site].temporary &+= count
+                temporary &+= count
+            }
+            let age = ticks &- min(block.ticks, ticks)
+            shared.lifetimes.add(UInt64(Double(age) * nanosecondsPerTick), weight: count)
+        }
+        shared.now.frees &+= count
+        shared.now.liveBlocks &-= count
+        shared.now.liveBytes &-= size
+        frees &+= count
+        liveBlocks &-= count
+        liveBytes &-= size
+    }
+
+    // MARK: Indexes
+
+    /// The site of a stack.
+    @inline(__always)
+    mutating func site(_ stack: Int, _ shared: inout SharedHistory) -> Int {
+        let known = stack < nodeCount ? stack : StackEnd.missing.rawValue
+        let site = siteOf[known]
+        return site != 0 ? Int(site) - 1 : newSite(known, &shared)
+    }
+
+    /// The entry of a thread; all beyond the limit share the last.
+    @inline(__always)
+    mutating func thread(_ index: UInt32) -> Int {
+        let known = min(Int(index), NoteParser.threadLimit)
+        if known >= threads.count { threads.extend(to: known + 1, with: ThreadSums()) }
+        return known
+    }
+}

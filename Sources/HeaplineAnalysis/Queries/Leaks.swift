@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is alive at the end, by stack: how many blocks and bytes, how old, whose; and, where the program searched its
+// memory, whether anything still leads there.
+
+public import HeaplineCollector
+
+/// Live blocks at the end of a history, grouped by named stack: `groups` and `replaced` add up to all live blocks.
+public struct Leaks: Sendable {
+    /// The live blocks of one stack.
+    public struct Group: Sendable, Hashable {
+        /// An index into ``CallTree/sites``.
+        public var site: Int
+        public var blocks: UInt64 = 0
+        public var bytes: UInt64 = 0
+        /// When the oldest and the newest of them were allocated, in nanoseconds since the trace's start.
+        public var oldest: UInt64 = .max
+        public var newest: UInt64 = 0
+        /// Threads that allocated them, by process and index; at most 8.
+        public var threads: [ThreadKey] = []
+        /// Blocks and bytes by verdict; empty unless the program searched its memory.
+        public var verdicts: [DumpedBlock.Verdict: Sum] = [:]
+    }
+    public struct ThreadKey: Sendable, Hashable {
+        public var process: Int
+        public var index: Int
+    }
+    public struct Sum: Sendable, Hashable {
+        public var blocks: UInt64 = 0
+        public var bytes: UInt64 = 0
+    }
+
+    /// Most bytes first.
+    public private(set) var groups: [Group] = []
+    /// Blocks that were alive when their process was replaced by another program image: no leak, they are in no group.
+    public private(set) var replaced = Sum()
+    /// Sums by verdict; empty unless the program searched its memory.
+    public private(set) var verdicts: [DumpedBlock.Verdict: Sum] = [:]
+
+    /// Whether blocks were told apart by what leads to them.
+    public var hasVerdicts: Bool { !verdicts.isEmpty }
+
+    /// - Complexity: O(live blocks).
+    public init(_ tree: CallTree) throws(TraceError) {
+        let history = tree.history
+        var found: [Int: Group] = [:]
+        var dumped: [Int: [UInt64: DumpedBlock.Verdict]] = [:]
+        for process in history.trace.processes {
+            var blocks: [UInt64: DumpedBlock.Verdict] = [:]
+            try history.trace.dumpedBlocks(process: process.id) { blocks[$0.address] = $0.verdict }
+            if !blocks.isEmpty { dumped[process.id] = blocks }
+        }
+        var sums: [DumpedBlock.Verdict: Sum] = [:]
+        var replaced = Sum()
+        let isReplaced = history.trace.processes.map { $0.ending?.reason == .exec }
+        history.forEachLiveBlock { block in
+            if isReplaced[block.process] {
+                replaced.add(block.size)
+                return
+            }
+            let site = tree.siteOf[block.site]
+            var group = found[site] ?? Group(site: site)
+            group.blocks += 1
+            group.bytes &+= block.size
+            group.oldest = min(group.oldest, block.time)
+            group.newest = max(group.newest, block.time)
+            let thread = ThreadKey(process: block.process, index: block.thread)
+            if group.threads.count < 8, !group.threads.contains(thread) { group.threads.append(thread) }
+            if let verdicts = dumped[block.process] {
+                let verdict = verdicts[block.address] ?? .unknown
+                group.verdicts[verdict, default: Sum()].add(block.size)
+                sums[verdict, default: Sum()].add(block.size)
+            }
+            found[site] = group
+        }
+        verdicts = sums
+        self.replaced = replaced
+        // In mode sample the sums of the recorded blocks say little; those of the stack are the estimates.
+        let isSampled = history.trace.processes.contains { $0.mode == .sample }
+        groups = found.values.map { group in
+            var group = group
+            group.threads.sort { ($0.process, $0.index) < ($1.process, $1.index) }
+            if isSampled {
+                group.blocks = tree.sites[group.site].liveBlocks
+                group.bytes = tree.sites[group.site].liveBytes
+            }
+            return group
+        }
+        groups.sort { a, b in
+            if a.bytes != b.bytes { return a.bytes > b.bytes }
+            if a.blocks != b.blocks { return a.blocks > b.blocks }
+            return tree.precedes(tree.sites[a.site].node, tree.sites[b.site].node)
+        }
+    }
+}
+
+extension Leaks.Sum {
+    mutating func add(_ size: UInt64) {
+        blocks += 1
+        bytes &+= size
+    }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Stacks in the order of what they did most of: hot sites by allocations and bytes, owners of the peak, temporary
+// allocations. Order is total, so that two runs of a report read the same: ties go by name.
+
+/// What stacks can be ranked by.
+public enum Measure: String, Sendable, Hashable, CaseIterable {
+    case allocations
+    case bytes
+    case liveBlocks
+    case liveBytes
+    case peakBlocks
+    case peakBytes
+    case temporary
+    case reallocations
+
+    /// The value for one stack.
+    public func value(_ sums: CallTree.StackSums) -> UInt64 {
+        switch self {
+        case .allocations: sums.allocations
+        case .bytes: sums.bytes
+        case .liveBlocks: sums.liveBlocks
+        case .liveBytes: sums.liveBytes
+        case .peakBlocks: sums.peakBlocks
+        case .peakBytes: sums.peakBytes
+        case .temporary: sums.temporary
+        case .reallocations: sums.reallocations
+        }
+    }
+}
+
+extension CallTree {
+    /// Indexes into ``sites`` of the stacks that have any of `measure`, most first.
+    public func ranking(by measure: Measure, then second: Measure? = nil, limit: Int = .max) -> [Int] {
+        let chosen = sites.indices.filter { measure.value(sites[$0]) > 0 }
+        let ordered = chosen.sorted { a, b in
+            let (x, y) = (measure.value(sites[a]), measure.value(sites[b]))
+            if x != y { return x > y }
+            if let second {
+                let (x, y) = (second.value(sites[a]), second.value(sites[b]))
+                if x != y { return x > y }
+            }
+            return precedes(sites[a].node, sites[b].node)
+        }
+        return Array(ordered.prefix(limit))
+    }
+
+    /// A total order of stacks by the names of their calls, inner to outer.
+    public func precedes(_ a: Int, _ b: Int) -> Bool {
+        guard a != b else { return false }
+        let (x, y) = (frames(a), frames(b))
+        for (p, q) in zip(x, y) where p != q {
+            if p.function != q.function { return p.function < q.function }
+            if p.module != q.module { return p.module < q.module }
+            if p.file != q.file { return (p.file ?? "") < (q.file ?? "") }
+            if p.line != q.line { return (p.line ?? 0) < (q.line ?? 0) }
+            return p.inlined && !q.inlined
+        }
+        return x.count != y.count ? x.count < y.count : a < b
+    }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Starts the program to be traced and stays out of its way: its standard streams, process group and signals are the
+// ones it would have without us.
+
+internal import Glibc
+
+/// A child process that was started.
+struct Launcher {
+    let pid: pid_t
+
+    /// The program could not be started at all.
+    struct Failure: Error, CustomStringConvertible {
+        var program: String
+        var errno: CInt
+        /// As shells have it: 127 when there is no such program, 126 when it cannot be executed.
+        var exitCode: CInt { errno == ENOENT ? 127 : 126 }
+        var description: String { "\(program): \(unsafe String(cString: strerror(errno)))" }
+    }
+
+    /// Starts `arguments[0]`, looked up in PATH, with `environment`.
+    init(_ arguments: [String], environment: [String], signalMask: sigset_t) throws(Failure) {
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe _ = posix_spawnattr_destroy(&attributes) }
+        var mask = signalMask
+        unsafe posix_spawnattr_setsigmask(&attributes, &mask)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        var pid: pid_t = 0
+        let error = unsafe Self.withStrings(arguments) { argv in
+            unsafe Self.withStrings(environment) { envp in
+                unsafe posix_spawnp(&pid, arguments[0], nil, &attributes, argv, envp)
+            }
+        }
+        if error != 0 { throw Failure(program: arguments[0], errno: error) }
+        self.pid = pid
+    }
+
+    private static func withStrings<R>(
+        _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> R
+    ) -> R {
+        var pointers = unsafe strings.map { unsafe strdup($0) } + [nil]
+        defer { for unsafe pointer in unsafe pointers { unsafe free(pointer) } }
+        return unsafe pointers.withUnsafeMutableBufferPointer { unsafe body($0.baseAddress!) }
+    }
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Moves what one process has recorded into the trace, chunk by chunk, until the process is gone.
+//
+// Order: a record's stack and module are complete before the record is. So records are read first, then the nodes and
+// notes that are there by now are written, then the records: in the file, too, everything comes before what refers to it.
+
+internal import CHeaplineFormat
+internal import Glibc
+
+/// How a process ended, as far as the collector can know.
+package enum ProcessEnd: Equatable, Sendable {
+    /// The status as of waitpid(2).
+    case waited(status: Int32)
+    /// It is gone; nobody who knows how has told us.
+    case gone
+    /// Another program image took its place.
+    case replaced
+    /// It runs on without us.
+    case detached
+}
+
+/// The drain of one process file into a trace. Used by one thread at a time.
+@safe final class ProcessDrain {
+    let file: ProcessFile
+    let pid: Int32
+    private(set) var ended = false
+    /// Its exec'd successor, or another process, has taken over the pid.
+    var superseded = false
+    private let writer: TraceWriter
+    private let ownsWriter: Bool  // a file for this process alone, closed at its end
+    private let index: Int  // of the process in the trace
+    private var batches: [UnsafeMutableBufferPointer<hl_record>?]
+    private var filled: [Int]
+    private var nodesDone = Int(HL_ROOT_COUNT.rawValue)
+    private var notesDone = 0
+    private let filter: LeakFilter?
+    private let keepsNewest: Bool  // flight recorder: nothing is drained before the end
+    private let startTime: String?
+    private var roundTicks: UInt64 = 0
+    private var nextHousekeeping: UInt64 = 0
+    private var nextMapsCheck: UInt64 = 0
+    private(set) var eventsSeen: UInt64 = 0
+
+    init(file: ProcessFile, writer: TraceWriter, ownsWriter: Bool) {
+        self.file = file
+        self.writer = writer
+        self.ownsWriter = ownsWriter
+        pid = file.pid
+        var header = file.header
+        if header.clock_hz == 0 { header.clock_hz = Clock.hz }
+        index = unsafe writer.process(&header)
+        unsafe batches = Array(repeating: nil, count: file.cores)
+        filled = Array(repeating: 0, count: file.cores)
+        filter = header.mode == HL_MODE_LEAKS.rawValue ? LeakFilter() : nil
+        keepsNewest = header.on_full == HL_ON_FULL_OVERWRITE.rawValue
+        startTime = ProcFS.state(of: pid)?.start
+        nextMapsCheck = Clock.nanoseconds + 500_000_000
+        file.attach()
+    }
+
+    deinit {
+        for unsafe batch in unsafe batches { unsafe batch?.deallocate() }
+    }
+
+    /// Takes what is there. Returns whether there was anything.
+    func step() -> Bool {
+        if ended { return false }
+        let before = roundTicks
+        roundTicks = file.ticks
+        var progress = false
+        if !keepsNewest {
+            for core in 0..<file.cores where drain(core, ended: false) { progress = true }
+            // What the round before could already have seen is settled: no commit takes longer than a round.
+            filter?.settle(before: before)
+        }
+        let now = Clock.nanoseconds
+        if now >= nextHousekeeping {
+            nextHousekeeping = now + 250_000_000
+            housekeeping()
+        }
+        return progress
+    }
+
+    /// Whether the process is gone, by what /proc says; looks at most every few milliseconds' worth of calls.
+    func look() -> ProcessEnd? {
+        guard let state = ProcFS.state(of: pid), state.letter != "Z", state.letter != "X" else { return .gone }
+        if let startTime, state.start != startTime { return .gone }
+        let now = Clock.nanoseconds
+        if superseded { return .replaced }
+        if now >= nextMapsCheck {
+            nextMapsCheck = now + 500_000_000
+            if ProcFS.maps(pid, file: file.path) == false { return .replaced }
+        }
+        return nil
+    }
+
+    /// Takes all that is left and says how the process ended.
+    func finish(_ end: ProcessEnd) {
+        guard !ended else { return }
+        let gone = end != .detached
+        for core in 0..<file.cores {
+            while drain(core, ended: gone) {}
+        }
+        if let filter {
+            let rest = filter.rest()
+            writeReferences()
+            unsafe rest.withUnsafeBufferPointer { unsafe writer.events($0, process: index, core: 0) }
+        }
+        for core in 0..<file.cores { flush(core) }
+        writeReferences()
+        writeRSS()
+        var note = hl_note_exit(status: -1, reason: HL_EXIT_EXITED.rawValue)
+        switch end {
+        case .waited(let status):
+            note.status = status
+            note.reason = status & 0x7f == 0 ? HL_EXIT_EXITED.rawValue : HL_EXIT_KILLED.rawValue
+        case .gone: break
+        case .replaced: note.reason = HL_EXIT_EXEC.rawValue
+        case .detached: note.reason = HL_EXIT_DETACHED.rawValue
+        }
+        unsafe withUnsafeBytes(of: &note) { payload in
+            unsafe writer.note(HL_NOTE_EXIT, ticks: file.ticks, payload: payload, process: index)
+        }
+        writeCounts(final: true)
+        if ownsWriter { writer.finish() }
+        ended = true
+        for core in unsafe batches.indices {
+            unsafe batches[core]?.deallocate()
+            unsafe batches[core] = nil
+        }
+    }
+
+    // MARK: Pieces
+
+    private func drain(_ core: Int, ended: Bool) -> Bool {
+        if unsafe batches[core] == nil {
+            // Memory for a core's batch only once the core has something to say.
+            guard unsafe (file.base + Int(HL_CORES_OFFSET) + core * 64).load(as: UInt64.self) != 0 else { return false }
+            unsafe batches[core] = .allocate(capacity: Int(HL_EVENTS_MAX))
+        }
+        let batch = unsafe batches[core]!
+        var progress = false
+        for _ in 0..<8 {
+            let room = unsafe UnsafeMutableBufferPointer(rebasing: batch[filled[core]...])
+            let got = unsafe file.records(core: core, into: room, ended: ended)
+            if got == 0 { break }
+            progress = true
+            eventsSeen += UInt64(got)
+            if let filter {
+                unsafe filter.add(UnsafeBufferPointer(rebasing: room[..<got]))
+                continue
+            }
+            filled[core] += got
+            if filled[core] == batch.count { flush(core) }
+        }
+        return progress
+    }
+
+    private func flush(_ core: Int) {
+        guard filled[core] > 0, let batch = unsafe batches[core] else { return }
+        writeReferences()
+        let records = unsafe UnsafeMutableBufferPointer(rebasing: batch[..<filled[core]])
+        unsafe writer.events(UnsafeBufferPointer(records), process: index, core: core)
+        filled[core] = 0
+    }
+
+    private func writeReferences() {
+        while true {
+            let nodes = unsafe file.nodes(from: nodesDone, most: 32768)
+            if nodes.isEmpty { break }
+            unsafe writer.nodes(nodes, first: nodesDone, process: index)
+            nodesDone += nodes.count
+        }
+        while true {
+            let (bytes, count) = unsafe file.notes(from: notesDone, most: 1 << 18)
+            if count == 0 { break }
+            unsafe writer.notes(bytes, count: count, process: index)
+            notesDone += bytes.count
+        }
+    }
+
+    private func housekeeping() {
+        if !keepsNewest { for core in 0..<file.cores { flush(core) } }
+        writeReferences()
+        writeRSS()
+        writeCounts(final: false)
+    }
+
+    private func writeRSS() {
+        guard var resident = ProcFS.residentBytes(of: pid), resident > 0 else { return }
+        unsafe withUnsafeBytes(of: &resident) { payload in
+            unsafe writer.note(HL_NOTE_RSS, ticks: file.ticks, payload: payload, process: index)
+        }
+    }
+
+    private func writeCounts(final: Bool) {
+        var counts = file.counts()
+        counts.final = final ? 1 : 0
+        if let filter {
+            counts.filtered = filter.filteredRecords
+            counts.filtered_bytes = filter.filteredBytes
+            counts.filtered_allocations = filter.filteredAllocations
+            counts.filtered_peak_bytes = filter.peakBytes
+        }
+        writer.counts(counts, process: index)
+    }
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The views other than the summary.
+
+public import HeaplineAnalysis
+
+extension TextReport {
+    // MARK: Stacks
+
+    mutating func leaks(limit: Int) {
+        let totals = history.totals
+        heading("Still alive at the end: \(about)\(units.bytes(totals.liveBytes ?? 0)) in \(Units.count(totals.liveBlocks, "block"))")
+        noStacksHint()
+        replaced()
+        verdicts()
+        if report.leaks.groups.isEmpty { lines.append("  nothing") }
+        for group in report.leaks.groups.prefix(limit) {
+            let sums = tree.sites[group.site]
+            var age = "allocated at \(Units.duration(group.oldest))"
+            if group.newest != group.oldest { age += " … \(Units.duration(group.newest))" }
+            let threads = group.threads.prefix(3).map { report.trace.processes[$0.process].threadName($0.index) }
+            lines.append("")
+            lines.append(
+                "  " + style.bold(about + units.bytes(group.bytes)) + "  in " + Units.count(group.blocks, "block") + "  "
+                    + style.dim(age + ", by " + threads.joined(separator: ", ") + (group.threads.count > 3 ? ", …" : "")))
+            let verdicts = group.verdicts.sorted { $0.key.rawValue < $1.key.rawValue }
+            if !verdicts.isEmpty {
+                lines.append("      " + verdicts.map { "\(Units.count($0.value.blocks)) \($0.key.name)" }.joined(separator: ", "))
+            }
+            stack(sums.node, indent: "      ")
+        }
+        moreStacks(report.leaks.groups.count, shown: min(limit, report.leaks.groups.count))
+    }
+
+    /// What was alive in program images that another one replaced.
+    mutating func replaced() {
+        let sum = report.leaks.replaced
+        guard sum.blocks > 0 else { return }
+        lines.append(
+            style.dim("  and \(units.bytes(sum.bytes)) in \(Units.count(sum.blocks, "block")) of programs that exec replaced: no leak"))
+    }
+
+    /// What leads to the live blocks, where the program searched its memory.
+    mutating func verdicts() {
+        guard report.leaks.hasVerdicts else { return }
+        let parts = report.leaks.verdicts.sorted { $0.key.rawValue < $1.key.rawValue }.map {
+            "\(units.bytes($0.value.bytes)) \($0.key.name)"
+        }
+        lines.append("  " + parts.joined(separator: ", "))
+    }
+
+    mutating func sites(limit: Int) {
+        heading("Stacks by allocations: \(about)\(Units.count(history.totals.allocations))")
+        noStacksHint()
+        let order = tree.ranking(by: .allocations, then: .bytes, limit: limit)
+        for index in order {
+            let sums = tree.sites[index]
+            lines.append("")
+            var line = "  " + style.bold(about + Units.count(sums.allocations, "allocation")) + "  "
+                + Units.percent(sums.allocations, of: history.totals.allocations) + "  " + units.bytes(sums.bytes)
+            if let errors = sums.standardErrors { line += " ± \(units.bytes(UInt64(errors.bytes)))" }
+            line += ", \(Units.count(sums.temporary)) temporary, \(units.bytes(sums.liveBytes)) alive"
+            lines.append(line)
+            stack(sums.node, indent: "      ")
+        }
+        rest(.allocations, shown: order.count)
+    }
+
+    mutating func temporary(limit: Int) {
+        let all = history.totals.temporaryAllocations ?? 0
+        heading("Temporary allocations: \(about)\(Units.count(all)) (\(Units.percent(all, of: history.totals.allocations)))")
+        lines.append(style.dim("  freed before the next allocation of their thread"))
+        noStacksHint()
+        let order = tree.ranking(by: .temporary, then: .allocations, limit: limit)
+        for index in order {
+            let sums = tree.sites[index]
+            lines.append("")
+            lines.append(
+                "  " + style.bold(about + Units.count(sums.temporary)) + " of "
+                    + Units.count(sums.allocations, "allocation") + " here")
+            stack(sums.node, indent: "      ")
+        }
+        rest(.temporary, shown: order.count)
+    }
+
+    mutating func growth(limit: Int) {
+        heading("Growth by reallocation: \(Units.count(history.totals.reallocations))")
+        let groups = report.growth
+        if groups.isEmpty { lines.append("  nothing") }
+        for group in groups.prefix(limit) {
+            lines.append("")
+            lines.append(
+                "  " + style.bold(Units.count(group.reallocations, "reallocation")) + ", \(Units.count(group.moves)) moved, "
+                    + "\(units.bytes(group.bytesMoved)) copied, \(units.bytes(group.bytesGrown)) grown, longest chain "
+                    + (group.longestChain >= 255 ? "255 or more" : String(group.longestChain)))
+            stack(tree.sites[group.site].node, indent: "      ")
+        }
+    }
+
+    // MARK: Tables
+
+    mutating func threads(tasksOnly: Bool) {
+        heading(tasksOnly ? "Tasks" : "Threads")
+        let isMany = report.processes.count > 1
+        var table = TextTable(
+            ["allocations", "bytes", "frees", "of others' blocks", "temporary", "alive", tasksOnly ? "task" : "thread"])
+        let chosen = history.threads.filter { !tasksOnly || $0.isTask }.sorted {
+            ($1.bytes, $0.process, $0.index) < ($0.bytes, $1.process, $1.index)
+        }
+        let limit = style.limit ?? 40
+        for thread in chosen.prefix(limit) {
+            let pid = isMany ? " of \(report.trace.processes[thread.process].name)" : ""
+            table.add([
+                Units.count(thread.allocations), units.bytes(thread.bytes), Units.count(thread.frees),
+                Units.count(thread.foreignFrees), Units.count(thread.temporary), units.bytes(thread.liveBytes),
+                thread.name + (thread.tid == 0 ? "" : " (\(thread.tid))") + pid,
+            ])
+        }
+        if table.isEmpty { lines.append("  nothing") } else { lines += table.lines(style) }
+        if chosen.count > limit { lines.append(style.dim("  \(chosen.count - limit) more; --limit \(chosen.count) shows all")) }
+    }
+
+    mutating func histogram(_ title: String, _ histogram: Histogram, _ label: (UInt64) -> String) {
+        heading(title)
+        let total = histogram.count
+        guard total > 0 else {
+            lines.append("  nothing")
+            return
+        }
+        let quantiles = [(0.5, "half"), (0.9, "90 %"), (0.99, "99 %")].compactMap { share, name in
+            histogram.quantile(share).map { "\(name) up to \(label($0))" }
+        }
+        lines.append("  " + quantiles.joined(separator: ", "))
+        let octaves = histogram.octaves
+        let most = octaves.map(\.count).max() ?? 1
+        var table = TextTable(["from", "count", "share", ""])
+        for item in octaves {
+            let bar = String(repeating: "█", count: Int(Double(item.count) / Double(most) * 40))
+            table.add([label(item.range.lowerBound), Units.count(item.count), Units.percent(item.count, of: total), bar])
+        }
+        lines += table.lines(style)
+    }
+
+    mutating func timeline(rows: Int) {
+        heading("Live bytes over time")
+        let buckets = history.timeline.buckets
+        guard !buckets.isEmpty else {
+            lines.append("  nothing")
+            return
+        }
+        let merged = max(1, (buckets.count + max(rows, 1) - 1) / max(rows, 1))
+        let most = buckets.map(\.maxLiveBytes).max() ?? 1
+        let hasResident = buckets.contains { $0.residentBytes != nil }
+        var table = TextTable(["until", "highest", "blocks", "allocations", "frees"] + (hasResident ? ["resident"] : []) + [""])
+        var start = 0
+        while start < buckets.count {
+            let part = buckets[start..<min(start + merged, buckets.count)]
+            let last = part.last ?? Timeline.Bucket()
+            let highest = part.map(\.maxLiveBytes).max() ?? 0
+            let end = history.timeline.start + UInt64(part.endIndex) * history.timeline.width
+            let bar = String(repeating: "█", count: most == 0 ? 0 : Int(Double(highest) / Double(most) * 40))
+            var row = [
+                Units.duration(min(end, max(history.duration, 1))), units.bytes(highest), Units.count(last.liveBlocks),
+                Units.count(part.reduce(0) { $0 + $1.allocations }), Units.count(part.reduce(0) { $0 + $1.frees }),
+            ]
+            if hasResident { row.append(part.compactMap(\.residentBytes).max().map(units.bytes) ?? "–") }
+            table.add(row + [bar])
+            start += merged
+        }
+        lines += table.lines(style)
+    }
+
+    mutating func fragmentation(limit: Int) {
+        heading("Holes between live blocks")
+        let fragmentation = Fragmentation(history)
+        var table = TextTable(["blocks", "alive", "holes", "in holes", "largest", "start", "area"])
+        let areas = fragmentation.areas.sorted { ($1.holeBytes, $0.start) < ($0.holeBytes, $1.start) }
+        for area in areas.prefix(limit) {
+            table.add([
+                Units.count(area.blocks), units.bytes(area.liveBytes), Units.count(area.holes), units.bytes(area.holeBytes),
+                units.bytes(area.largestHole), "0x" + String(area.start, radix: 16),
+                area.name + " " + units.bytes(area.end - area.start),
+            ])
+        }
+        if table.isEmpty { lines.append("  nothing is alive") } else { lines += table.lines(style) }
+        guard !fragmentation.pins.isEmpty else { return }
+        heading("Blocks that keep large holes apart")
+        for pin in fragmentation.pins.prefix(min(limit, 8)) {
+            lines.append(
+                "  \(units.bytes(pin.block.size)) at 0x\(String(pin.block.address, radix: 16)) pins \(units.bytes(pin.joined)): "
+                    + culprit(tree.sites[tree.siteOf[pin.block.site]].node))
+        }
+    }
+
+    mutating func types() {
+        heading("Live blocks by size class")
+        lines.append(style.dim("  this trace tells no types: they come from the first word of each block, noted by a dump of the live set"))
+        var sums: [UInt64: (blocks: UInt64, bytes: UInt64)] = [:]
+        history.forEachLiveBlock { block in
+            let size = (block.size + 15) & ~15
+            sums[size, default: (0, 0)].blocks += 1
+            sums[size, default: (0, 0)].bytes &+= block.size
+        }
+        var table = TextTable(["bytes", "blocks", "size class"])
+        for (size, sum) in sums.sorted(by: { ($1.value.bytes, $0.key) < ($0.value.bytes, $1.key) }).prefix(style.limit ?? 20) {
+            table.add([units.bytes(sum.bytes), Units.count(sum.blocks), "up to \(Units.count(size)) B"])
+        }
+        lines += table.lines(style)
+    }
+
+    mutating func log() {
+        heading("Log")
+        let all = report.trace.log
+        let isMany = report.processes.count > 1
+        for line in all.prefix(style.limit ?? .max) {
+            let who = isMany ? "[\(report.trace.processes[line.process].pid)] " : ""
+            lines.append("  " + style.dim(Units.duration(line.time)) + "  " + who + line.text)
+        }
+    }
+}
+
+extension DumpedBlock.Verdict {
+    /// The word used in reports.
+    var name: String {
+        switch self {
+        case .unknown: "not examined"
+        case .unreachable: "unreachable"
+        case .indirect: "reachable only from unreachable blocks"
+        case .reachable: "still reachable"
+        }
+    }
+}
+
+extension Report {
+    /// Growth by named stack, most reallocations first; `site` is an index into the tree's sites.
+    public var growth: [Growth] {
+        var merged: [Int: Growth] = [:]
+        for item in history.growth {
+            let site = tree.siteOf[item.site]
+            if var known = merged[site] {
+                known.reallocations &+= item.reallocations
+                known.moves &+= item.moves
+                known.bytesMoved &+= item.bytesMoved
+                known.bytesGrown &+= item.bytesGrown
+                known.longestChain = max(known.longestChain, item.longestChain)
+                merged[site] = known
+            } else {
+                var first = item
+                first.site = site
+                merged[site] = first
+            }
+        }
+        return merged.values.sorted { a, b in
+            a.reallocations != b.reallocations
+                ? a.reallocations > b.reallocations : tree.precedes(tree.sites[a.site].node, tree.sites[b.site].node)
+        }
+    }
+}

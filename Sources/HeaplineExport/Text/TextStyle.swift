@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a text looks like: colour or not, how wide, which numbers. Colour is the caller's decision: on a terminal, and not
+// when NO_COLOR is set.
+
+/// The look of a text report.
+public struct TextStyle: Sendable {
+    public var colour: Bool
+    public var units: Units
+    /// Show the frames of the allocator and the start-up code too.
+    public var allFrames: Bool
+    /// Most rows of a list; nil for the view's own choice.
+    public var limit: Int?
+
+    public init(colour: Bool = false, exactBytes: Bool = false, allFrames: Bool = false, limit: Int? = nil) {
+        self.colour = colour
+        units = Units(exactBytes: exactBytes)
+        self.allFrames = allFrames
+        self.limit = limit
+    }
+
+    func bold(_ text: String) -> String { colour ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
+    func dim(_ text: String) -> String { colour ? "\u{1b}[2m\(text)\u{1b}[0m" : text }
+    func warn(_ text: String) -> String { colour ? "\u{1b}[33m\(text)\u{1b}[0m" : text }
+    func good(_ text: String) -> String { colour ? "\u{1b}[32m\(text)\u{1b}[0m" : text }
+}
+
+/// Rows with aligned columns; numbers to the right, the last column as it is.
+struct TextTable {
+    private var rows: [[String]] = []
+    private let header: [String]
+    private let left: Set<Int>
+
+    /// - Parameter left: columns aligned to the left; the last always is.
+    init(_ header: [String], left: Set<Int> = []) {
+        self.header = header
+        self.left = left
+    }
+
+    mutating func add(_ row: [String]) { rows.append(row) }
+
+    var isEmpty: Bool { rows.isEmpty }
+
+    func lines(_ style: TextStyle) -> [String] {
+        let all = [header] + rows
+        let columns = header.count
+        let widths = (0..<columns).map { column in all.map { $0[column].count }.max() ?? 0 }
+        return all.enumerated().map { index, row in
+            var line = " "
+            for (column, cell) in row.enumerated() {
+                let padding = String(repeating: " ", count: widths[column] - cell.count)
+                let isLast = column == columns - 1
+                line += " " + (isLast ? cell : left.contains(column) ? cell + padding : padding + cell)
+                if !isLast { line += " " }
+            }
+            return index == 0 ? style.dim(line) : line
+        }
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Modes, full policies, pausing and following, on the victim.
+
+import HeaplineAnalysis
+import Testing
+
+@Suite(.serialized) struct ModesTests {
+    @Test func countKeepsExactTotals() throws {
+        let (_, counted) = try Harness.record([Harness.victim, "loop", "100000"], options: ["--mode", "count"])
+        let (_, recorded) = try Harness.record([Harness.victim, "loop", "100000"])
+        #expect(counted.totals.allocations == recorded.totals.allocations)
+        #expect(counted.totals.frees == recorded.totals.frees)
+        #expect(counted.totals.bytesAllocated == recorded.totals.bytesAllocated)
+        #expect(counted.eventCount == 0)
+    }
+
+    @Test func leaksKeepsWhatStays() throws {
+        let (_, all) = try Harness.record([Harness.victim, "leak", "1000", "100"])
+        let (_, leaks) = try Harness.record([Harness.victim, "leak", "1000", "100"], options: ["--mode", "leaks"])
+        #expect(leaks.totals.liveBlocks == all.totals.liveBlocks)
+        #expect(leaks.totals.liveBytes == all.totals.liveBytes)
+        #expect(leaks.totals.allocations == all.totals.allocations)
+        #expect(leaks.eventCount < all.eventCount)
+    }
+
+    @Test func samplesAreUnbiased() throws {
+        // 200,000 blocks of 55.5 bytes on average, sampled each 512 bytes: 21,700 samples, relative error below 1 %.
+        let (_, history) = try Harness.record([Harness.victim, "loop", "200000"], options: ["--mode", "sample=512"])
+        let bytes = Double((0..<200_000).reduce(0) { $0 + 24 + $1 % 64 })
+        let estimate = Double(history.sites.reduce(0) { $0 + $1.bytes })
+        #expect(abs(estimate - bytes) / bytes < 0.05, "estimated \(estimate) of \(bytes)")
+    }
+
+    @Test(arguments: ["rseq", "cas"]) func dropCountsItsLosses(_ backend: String) throws {
+        let (_, history) = try Harness.record(
+            [Harness.victim, "loop", "2000000"],
+            options: ["--on-full", "drop", "--buffer", "384K", "--backend", backend, "--depth", "0"])
+        let lost = history.trace.processes[0].counts!.lost.values.reduce(0, +)
+        let events = history.eventCount + lost
+        let counts = history.trace.processes[0].counts!
+        #expect(events == counts.allocations + counts.frees, "every event is recorded or counted as lost")
+    }
+
+    @Test func overwriteKeepsTheNewest() throws {
+        let (_, history) = try Harness.record(
+            [Harness.victim, "loop", "1000000"], options: ["--on-full", "overwrite", "--buffer", "1M", "--depth", "0"])
+        #expect(history.eventCount > 10_000 && history.eventCount < 40_000)
+        let counts = history.trace.processes[0].counts!
+        let lost = counts.lost.values.reduce(0, +)
+        #expect(history.eventCount + lost == counts.allocations + counts.frees)
+    }
+
+    @Test func blockLosesNothingInSmallBuffers() throws {
+        let (_, history) = try Harness.record(
+            [Harness.victim, "cross", "300000"], options: ["--buffer", "384K", "--depth", "0"])
+        #expect(history.gaps.isEmpty)
+        #expect(history.allocations(ofSize: 48) >= 300_000)
+    }
+
+    @Test func pausedRecordsNothing() throws {
+        let (_, history) = try Harness.record([Harness.victim, "loop", "1000"], options: ["--paused"])
+        #expect(history.eventCount == 0)
+    }
+
+    @Test func noFollowLeavesChildrenAlone() throws {
+        let (outcome, history) = try Harness.record([Harness.victim, "fork", "10", "3"], options: ["--no-follow"])
+        #expect(outcome.exitCode == 0)
+        #expect(history.trace.processes.count == 1)
+    }
+
+    @Test func separateFilesForProcesses() throws {
+        try Harness.withDirectory { directory in
+            let trace = directory + "/t.heapline"
+            let outcome = try Harness.run(
+                [Harness.heapline, "run", "-q", "--separate", "-o", trace, "--", Harness.victim, "fork", "10", "3"])
+            #expect(outcome.exitCode == 0)
+            let names = try Harness.run(["ls", directory]).output.split(separator: "\n").map(String.init)
+            #expect(names.count == 4)
+            let blocks = try names.reduce(0) { try $0 + Trace.open(directory + "/" + $1).history().allocations(ofSize: 40) }
+            let empty = try VictimTests.nothing([])
+            #expect(blocks == 70 + empty.allocations(ofSize: 40))
+        }
+    }
+
+    @Test func preloadedByHandCollectsItself() throws {
+        try Harness.withDirectory { directory in
+            let trace = directory + "/hand.heapline"
+            let outcome = try Harness.run(
+                [Harness.victim, "loop", "1000"],
+                environment: ["LD_PRELOAD=\(Harness.preload)", "HEAPLINE_OUTPUT=\(trace)", "HEAPLINE_DEPTH=4"])
+            #expect(outcome.exitCode == 0 && outcome.errors.isEmpty)
+            // The collector ends by itself, shortly after the program: it has closed the file when the end is there.
+            var history: History?
+            for _ in 0..<100_000 where history == nil {
+                if let opened = try? Trace.open(trace), opened.state == .complete { history = try opened.history() }
+            }
+            #expect(try #require(history).totals.allocations >= 1000)
+        }
+    }
+
+    @Test func switchedOffDoesNothing() throws {
+        let outcome = try Harness.run(
+            [Harness.victim, "loop", "1000"], environment: ["LD_PRELOAD=\(Harness.preload)", "HEAPLINE=0"])
+        #expect(outcome.exitCode == 0 && outcome.errors.isEmpty && outcome.output.isEmpty)
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The live table against a dictionary, with its invariant checked on the way, and its promise about memory.
+
+import Testing
+
+@testable import HeaplineAnalysis
+
+@Suite struct LiveTableTests {
+    @Test(arguments: 0..<12) func equalsADictionary(_ number: Int) {
+        let seed = 0x11fe_0000 + UInt64(number)
+        var random = SeededRandom(seed)
+        var table = LiveTable()
+        var truth: [UInt64: UInt64] = [:]
+        // Few addresses, many, neighbouring ones, and ones that differ only high up.
+        let range = [50, 3000, 40_000][number % 3]
+        let step: UInt64 = [1, 16, 4096, 1 << 40][number % 4]
+        let none = LiveBlock(address: 0, size: 0, stamp: 0, site: 0, thread: 0)
+        for turn in 0..<20_000 {
+            let address = (1 + UInt64(random.below(range))) &* step
+            var old = none
+            if random.chance(55) {
+                let size = random.next() >> 40
+                let block = LiveBlock(address: address, size: size, stamp: 0, site: 1, thread: 2)
+                let replaced = table.insert(block, replaced: &old)
+                #expect(replaced == (truth[address] != nil), "seed \(seed)")
+                if replaced { #expect(old.size == truth[address], "seed \(seed)") }
+                truth[address] = size
+            } else {
+                let found = table.remove(address, into: &old)
+                #expect(found == (truth[address] != nil), "seed \(seed)")
+                if found { #expect(old.size == truth.removeValue(forKey: address), "seed \(seed)") }
+            }
+            if turn % 2500 == 0 {
+                let sound = table.check().isSound
+                #expect(sound, "seed \(seed), turn \(turn)")
+            }
+        }
+        let sound = table.check().isSound
+        let count = table.count
+        #expect(sound && count == truth.count, "seed \(seed)")
+        var seen: [UInt64: UInt64] = [:]
+        table.forEach { seen[$0.address] = $0.size }
+        #expect(seen == truth, "seed \(seed)")
+    }
+
+    @Test func zeroIsNoAddress() {
+        var table = LiveTable()
+        var block = LiveBlock(address: 0, size: 0, stamp: 0, site: 0, thread: 0)
+        let found = table.remove(0, into: &block)
+        let contains = table.contains(0)
+        #expect(!found && !contains)
+    }
+
+    @Test func staysBelow64BytesForEachBlock() {
+        var table = LiveTable()
+        var old = LiveBlock(address: 0, size: 0, stamp: 0, site: 0, thread: 0)
+        var worst = 0.0
+        for index in 1...300_000 {
+            let block = LiveBlock(address: UInt64(index) * 32, size: 1, stamp: 0, site: 0, thread: 0)
+            _ = table.insert(block, replaced: &old)
+            if index >= 100_000, index % 10_000 == 0 {
+                worst = max(worst, Double(table.check().bytes) / Double(index))
+            }
+        }
+        #expect(worst < 64)
+    }
+}
