@@ -30,10 +30,11 @@ static bool is_in_pool(const struct hl_heap *heap, uint32_t data) {
     return false;
 }
 
-// A release that directly follows the allocation of the same block restores the heap to the state before, to the order
-// of the lists: malloc takes the first block of a list, and a release puts the merged block first into the same list.
-// So it is put off: if the next operation asks for the same again, it gets the same block, as it would have; any other
-// operation carries the release out first. Firmware's commonest pattern costs a few comparisons this way.
+// A release that directly follows the allocation of the same block restores the heap to the state
+// before, to the order of the lists: malloc takes the first block of a list, and a release puts the
+// merged block first into the same list. So it is put off: if the next operation asks for the same
+// again, it gets the same block, as it would have; any other operation carries the release out
+// first. Firmware's commonest pattern costs a few comparisons this way.
 //
 //     malloc(n) → p · free(p) · malloc(n) → p        accounting at each step, lists untouched
 //
@@ -95,7 +96,8 @@ HL_HOT bool free_block(struct hl_heap *heap, uint32_t data) {
     return true;
 }
 
-// For operations other than malloc and free: what follows is not about the last allocation any more.
+// For operations other than malloc and free: what follows is not about the last allocation any
+// more.
 static bool forget_last(struct hl_heap *heap) {
     bool done = hl_heap_settle(heap);
     heap->last_data = 0;
@@ -143,7 +145,8 @@ uint32_t hl_heap_malloc(struct hl_heap *heap, uint32_t size) {
     return data;
 }
 
-uint32_t hl_heap_aligned_alloc(struct hl_heap *heap, uint32_t size, uint32_t alignment, uint32_t offset) {
+uint32_t hl_heap_aligned_alloc(struct hl_heap *heap, uint32_t size, uint32_t alignment,
+                               uint32_t offset) {
     bool poisoned = heap->poisoning != HL_POISONING_NONE;
     if (size == 0 || (poisoned && size > UINT32_MAX - HL_POISON_OVERHEAD) || alignment == 0 ||
         (alignment & (alignment - 1)) != 0)
@@ -159,15 +162,18 @@ uint32_t hl_heap_aligned_alloc(struct hl_heap *heap, uint32_t size, uint32_t ali
         if (poisoned) {
             size -= HL_POISON_OVERHEAD;
             data = hl_poison_mark(heap, data, size);
-            if (heap->poisoning == HL_POISONING_COMPREHENSIVE && !hl_poison_check_new(heap, data, size))
-                data = note_bad_pattern("multi_heap_aligned_alloc_offs multi_heap_poisoning.c:229", data);
+            if (heap->poisoning == HL_POISONING_COMPREHENSIVE &&
+                !hl_poison_check_new(heap, data, size))
+                data = note_bad_pattern("multi_heap_aligned_alloc_offs multi_heap_poisoning.c:229",
+                                        data);
         }
     }
     hl_heap_unlock(heap);
     return data;
 }
 
-// A damaged size may have led to something that looks like the canary, anywhere in the chip's memory.
+// A damaged size may have led to something that looks like the canary, anywhere in the chip's
+// memory.
 static bool stays_inside(const struct hl_heap *heap, uint32_t data) {
     uint32_t size = *hl_word(heap, data - 4), offset = data - heap->start;
     if (offset < heap->size && size <= heap->size - offset)
@@ -194,7 +200,8 @@ bool hl_heap_free(struct hl_heap *heap, uint32_t data) {
     if (data == 0)
         return true;
     hl_heap_lock(heap);
-    bool done = heap->poisoning == HL_POISONING_NONE ? free_block(heap, data) : free_poisoned(heap, data);
+    bool done =
+        heap->poisoning == HL_POISONING_NONE ? free_block(heap, data) : free_poisoned(heap, data);
     hl_heap_unlock(heap);
     return done;
 }
@@ -244,7 +251,8 @@ uint32_t hl_heap_realloc(struct hl_heap *heap, uint32_t data, uint32_t size) {
     return moved;
 }
 
-// The chip reads the size without the lock; here the neighbour's release could be writing the flags beside it.
+// The chip reads the size without the lock; here the neighbour's release could be writing the flags
+// beside it.
 uint32_t hl_heap_full_block_size(struct hl_heap *heap, uint32_t data) {
     uint32_t size = 0, block = heap->poisoning == HL_POISONING_NONE ? data : data - HL_POISON_HEAD;
     hl_heap_lock(heap);

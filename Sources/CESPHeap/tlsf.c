@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Allocation, release and resizing. Each public function reads top to bottom as the rule it implements; see tlsf.h for
-// the layout and tlsf_lists.h for the lists.
+// Allocation, release and resizing. Each public function reads top to bottom as the rule it
+// implements; see tlsf.h for the layout and tlsf_lists.h for the lists.
 //
 // Cost of malloc or free: a bounded number of word accesses, whatever the heap's size or state.
 
@@ -21,7 +21,8 @@ HL_HOT uint32_t adjust_request(const struct hl_heap *heap, uint32_t size, uint32
     return aligned < HL_BLOCK_MIN ? HL_BLOCK_MIN : aligned;
 }
 
-// What a request looks for: the first list that holds only blocks that are large enough, and the least size in it.
+// What a request looks for: the first list that holds only blocks that are large enough, and the
+// least size in it.
 struct search {
     uint32_t list, size;
 };
@@ -31,22 +32,26 @@ HL_HOT struct search search_for(const struct hl_view *view, uint32_t size) {
         return (struct search){size / 4, size};
     uint32_t top = hl_fls(size), shift = top - view->second_log2;
     uint32_t steps = (size + (1u << shift) - 1) >> shift;
-    return (struct search){((top - view->first_shift) << view->second_log2) + steps, steps << shift};
+    return (struct search){((top - view->first_shift) << view->second_log2) + steps,
+                           steps << shift};
 }
 
 HL_SLOW static uint32_t note_short_block(uint32_t block) {
-    hl_tlsf_note_assert(block + HL_DATA_OFFSET,
-                        "block_locate_free tlsf_control_functions.h:618 (block_size(block) >= *size)");
+    hl_tlsf_note_assert(
+        block + HL_DATA_OFFSET,
+        "block_locate_free tlsf_control_functions.h:618 (block_size(block) >= *size)");
     return 0;
 }
 
 HL_SLOW static uint32_t note_empty_map(const struct hl_heap *heap) {
-    hl_tlsf_note_assert(heap->start, "search_suitable_block tlsf_control_functions.h:359 "
-                                     "(sl_map && \"internal error - second level bitmap is null\")");
+    hl_tlsf_note_assert(heap->start,
+                        "search_suitable_block tlsf_control_functions.h:359 "
+                        "(sl_map && \"internal error - second level bitmap is null\")");
     return 0;
 }
 
-// The first block of the first list that is not empty, from the searched one on; and that list. 0: none.
+// The first block of the first list that is not empty, from the searched one on; and that list. 0:
+// none.
 HL_HOT uint32_t find_block(const struct hl_view *view, struct search search, uint32_t *found) {
     uint32_t list = search.list, second_log2 = view->second_log2;
     if (__builtin_expect(list >= view->list_count, 0))
@@ -83,9 +88,11 @@ HL_HOT bool is_header(const struct hl_view *view, uint32_t header) {
     return hl_is_word_within(header, view->null_block, view->header_span);
 }
 
-// Takes the found block off its list, marks it used and gives what is left beyond `size` back. `listed` is false when a
-// part was cut off in front: the block is on no list then. Returns the data address, 0 with a fault noted.
-HL_HOT uint32_t use_block(const struct hl_view *view, uint32_t block, uint32_t list, bool listed, uint32_t size) {
+// Takes the found block off its list, marks it used and gives what is left beyond `size` back.
+// `listed` is false when a part was cut off in front: the block is on no list then. Returns the
+// data address, 0 with a fault noted.
+HL_HOT uint32_t use_block(const struct hl_view *view, uint32_t block, uint32_t list, bool listed,
+                          uint32_t size) {
     uint32_t word = *hl_at(view, block + 4), whole = word & ~3u;
     uint32_t next = block + whole + HL_HEADER_OVERHEAD;
     if (__builtin_expect(!is_header(view, next), 0)) {
@@ -98,7 +105,8 @@ HL_HOT uint32_t use_block(const struct hl_view *view, uint32_t block, uint32_t l
         uint32_t rest_list = hl_list_of(view, rest_size);
         bool done = listed && rest_list == list
                         ? hl_list_move(view, block, rest, list)
-                        : (!listed || hl_list_remove_head(view, block, list)) && hl_list_insert(view, rest, rest_list);
+                        : (!listed || hl_list_remove_head(view, block, list)) &&
+                              hl_list_insert(view, rest, rest_list);
         if (__builtin_expect(!done, 0))
             return 0;
         *hl_at(view, block + 4) = size | (word & HL_BLOCK_PREVIOUS_FREE);
@@ -130,11 +138,13 @@ HL_HOT uint32_t round_up(uint32_t value, uint32_t alignment) {
     return (value + alignment - 1) & ~(alignment - 1);
 }
 
-// data + offset becomes aligned. The gap in front, if any, must be large enough to be a free block of its own:
+// data + offset becomes aligned. The gap in front, if any, must be large enough to be a free block
+// of its own:
 //
 //     | free block of gap - offset - 4 | offset … | aligned
 //     ^ p                              ^ result
-uint32_t hl_tlsf_memalign(struct hl_heap *heap, uint32_t alignment, uint32_t size, uint32_t offset) {
+uint32_t hl_tlsf_memalign(struct hl_heap *heap, uint32_t alignment, uint32_t size,
+                          uint32_t offset) {
     struct hl_view view = hl_view_of(heap);
     uint32_t adjusted = adjust_request(heap, size, 4);
     uint32_t aligned_offset = round_up(offset, 4);
@@ -159,32 +169,37 @@ uint32_t hl_tlsf_memalign(struct hl_heap *heap, uint32_t alignment, uint32_t siz
     bool is_cut = gap > aligned_offset;
     if (is_cut) {
         uint32_t word = *hl_at(&view, block + 4), whole = word & ~3u;
-        uint32_t lead = gap - aligned_offset - HL_HEADER_OVERHEAD, rest = block + lead + HL_HEADER_OVERHEAD;
+        uint32_t lead = gap - aligned_offset - HL_HEADER_OVERHEAD,
+                 rest = block + lead + HL_HEADER_OVERHEAD;
         if (whole < lead + HL_HEADER_OVERHEAD + HL_BLOCK_MIN)
             return note_short_block(block);
         if (!hl_link_is_plausible(&view, rest)) {
             hl_tlsf_note_access(heap, rest, true);
             return 0;
         }
-        if (!hl_list_remove_head(&view, block, list) || !hl_list_insert(&view, block, hl_list_of(&view, lead)))
+        if (!hl_list_remove_head(&view, block, list) ||
+            !hl_list_insert(&view, block, hl_list_of(&view, lead)))
             return 0;
         *hl_at(&view, block + 4) = lead | HL_BLOCK_FREE | (word & HL_BLOCK_PREVIOUS_FREE);
         *hl_at(&view, rest) = block;
-        *hl_at(&view, rest + 4) = (whole - lead - HL_HEADER_OVERHEAD) | HL_BLOCK_FREE | HL_BLOCK_PREVIOUS_FREE;
+        *hl_at(&view, rest + 4) =
+            (whole - lead - HL_HEADER_OVERHEAD) | HL_BLOCK_FREE | HL_BLOCK_PREVIOUS_FREE;
         block = rest;
     }
     return use_block(&view, block, list, !is_cut, adjusted);
 }
 
-// The header of an absorbed block becomes data of the one before: what the search for use after free looks at.
+// The header of an absorbed block becomes data of the one before: what the search for use after
+// free looks at.
 HL_HOT void fill_absorbed(const struct hl_view *view, uint32_t absorbed) {
     if (__builtin_expect(view->heap->poisoning == HL_POISONING_COMPREHENSIVE, 0))
         memset(hl_at(view, absorbed), 0xfe, 16);
 }
 
-// Lists a free block of `size` bytes that is on no list, merged with its successor if that is free. `size` becomes the
-// block's.
-HL_HOT bool merge_next_and_insert(const struct hl_view *view, uint32_t block, uint32_t size, uint32_t next) {
+// Lists a free block of `size` bytes that is on no list, merged with its successor if that is free.
+// `size` becomes the block's.
+HL_HOT bool merge_next_and_insert(const struct hl_view *view, uint32_t block, uint32_t size,
+                                  uint32_t next) {
     uint32_t next_word = *hl_at(view, next + 4);
     if (!(next_word & HL_BLOCK_FREE)) {
         *hl_at(view, block + 4) = size | HL_BLOCK_FREE;
@@ -211,13 +226,16 @@ HL_HOT bool merge_next_and_insert(const struct hl_view *view, uint32_t block, ui
 }
 
 HL_SLOW static uint32_t note_free(uint32_t data, uint32_t word) {
-    hl_tlsf_note_assert(data, word & HL_BLOCK_FREE ? "tlsf_free tlsf.c:629 (!block_is_free(block) && "
-                                                     "\"block already marked as free\")"
-                                                   : "block_next tlsf_block_functions.h:161 (!block_is_last(block))");
+    hl_tlsf_note_assert(data,
+                        word & HL_BLOCK_FREE
+                            ? "tlsf_free tlsf.c:629 (!block_is_free(block) && "
+                              "\"block already marked as free\")"
+                            : "block_next tlsf_block_functions.h:161 (!block_is_last(block))");
     return 0;
 }
 
-HL_SLOW static uint32_t note_previous(const struct hl_heap *heap, uint32_t previous, bool is_readable) {
+HL_SLOW static uint32_t note_previous(const struct hl_heap *heap, uint32_t previous,
+                                      bool is_readable) {
     if (is_readable)
         hl_tlsf_note_assert(previous + HL_DATA_OFFSET,
                             "block_merge_prev tlsf_control_functions.h:521 (block_is_free(prev) && "
@@ -238,7 +256,8 @@ uint32_t hl_tlsf_free(struct hl_heap *heap, uint32_t data) {
     uint32_t next = block + size + HL_HEADER_OVERHEAD;
     if (__builtin_expect((word & HL_BLOCK_FREE) || size == 0, 0))
         return note_free(data, word);
-    if (__builtin_expect(!is_header(&view, next) || next <= block || !hl_link_is_plausible(&view, block), 0)) {
+    if (__builtin_expect(
+            !is_header(&view, next) || next <= block || !hl_link_is_plausible(&view, block), 0)) {
         hl_tlsf_note_access(heap, next, true);
         return 0;
     }
@@ -270,7 +289,7 @@ uint32_t hl_tlsf_realloc(struct hl_heap *heap, uint32_t data, uint32_t size) {
     }
     if (__builtin_expect(*word & HL_BLOCK_FREE, 0)) {
         hl_tlsf_note_assert(data, "tlsf_realloc tlsf.c:680 (!block_is_free(block) && "
-                      "\"block already marked as free\")");
+                                  "\"block already marked as free\")");
         return 0;
     }
     uint32_t adjusted = adjust_request(heap, size, 4);

@@ -3,7 +3,8 @@
 // The parameters of a heap, which follow from its size, and the empty heap. With n = size - 20:
 //
 //     F = number of significant bits of n            L = 3 if n <= 16384, 4 if n <= 262144, else 5
-//     first_shift = L + 2    first_count = F - first_shift + 1    control = 36 + 4·first_count·(1 + 2^L)
+//     first_shift = L + 2    first_count = F - first_shift + 1    control = 36 + 4·first_count·(1 +
+//     2^L)
 //
 // v4.4 has L = 5, an F that depends on the chip only, and 20 in place of 36.
 
@@ -17,7 +18,8 @@ static void choose_parameters(struct hl_heap *heap, uint32_t n, uint32_t *header
     uint32_t bits;
     if (heap->idf == HL_IDF_4_4) {
         const struct hl_layout *layout = heap->chip->layout;
-        bits = heap->chip->options.psram ? layout->fixed_first_level_psram : layout->fixed_first_level;
+        bits =
+            heap->chip->options.psram ? layout->fixed_first_level_psram : layout->fixed_first_level;
         heap->second_log2 = 5;
         *header = 20;
     } else {
@@ -40,8 +42,9 @@ static void write_control(struct hl_heap *heap, uint32_t control, uint32_t heade
     words[2] = words[3] = control;
     if (header == 36) {
         words[4] = (uint32_t)heap->first_count | (uint32_t)heap->first_shift << 5 |
-                   (hl_fls((uint32_t)(heap->request_end >> 1)) + 1) << 8 | (1u << heap->second_log2) << 14 |
-                   (uint32_t)heap->second_log2 << 20 | heap->small_size << 23;
+                   (hl_fls((uint32_t)(heap->request_end >> 1)) + 1) << 8 |
+                   (1u << heap->second_log2) << 14 | (uint32_t)heap->second_log2 << 20 |
+                   heap->small_size << 23;
         words[5] = heap->control_size;
         words[7] = control + 36;
         words[8] = control + 36 + 4u * heap->first_count;
@@ -62,7 +65,8 @@ bool hl_tlsf_create(struct hl_heap *heap) {
     heap->first_block = 0;
     if (heap->size < HL_ACCOUNTING_SIZE)
         return false;
-    uint32_t n = heap->size - HL_ACCOUNTING_SIZE, control = heap->start + HL_ACCOUNTING_SIZE, header;
+    uint32_t n = heap->size - HL_ACCOUNTING_SIZE, control = heap->start + HL_ACCOUNTING_SIZE,
+             header;
     if (heap->start % 4 != 0) {
         hl_print(heap->chip, "tlsf_create: Memory must be aligned to 4 bytes.\n");
         return false;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The segregated lists of a heap: size classes, insertion, removal, moving. Used by tlsf*.c only. With
-// L = second_log2, H = first_shift, a size s belongs to list
+// The segregated lists of a heap: size classes, insertion, removal, moving. Used by tlsf*.c only.
+// With L = second_log2, H = first_shift, a size s belongs to list
 //
 //     s < small_size:  s / 4                      else  ((fls(s) - H) << L) + (s >> (fls(s) - L))
 //
-// which is first << L | second: the first level is the power of two, the second divides it into 2^L parts.
+// which is first << L | second: the first level is the power of two, the second divides it into 2^L
+// parts.
 
 #ifndef HL_TLSF_LISTS_H
 #define HL_TLSF_LISTS_H
@@ -13,8 +14,8 @@
 #include "port.h"
 #include "tlsf.h"
 
-// A heap's parameters as local variables: stores to chip memory can not change them, which a compiler does not know of the
-// heap itself.
+// A heap's parameters as local variables: stores to chip memory can not change them, which a
+// compiler does not know of the heap itself.
 struct hl_view {
     const struct hl_heap *heap;
     uintptr_t base;
@@ -77,8 +78,8 @@ HL_HOT void hl_list_set_bit(const struct hl_view *view, uint32_t list) {
 // Takes a block off its list. False with a fault noted when its links are damaged.
 HL_HOT bool hl_list_remove(const struct hl_view *view, uint32_t block, uint32_t list) {
     uint32_t next = *hl_at(view, block + 8), previous = *hl_at(view, block + 12);
-    if (__builtin_expect(!hl_link_is_plausible(view, next) || !hl_link_is_plausible(view, previous) ||
-                             list >= view->list_count,
+    if (__builtin_expect(!hl_link_is_plausible(view, next) ||
+                             !hl_link_is_plausible(view, previous) || list >= view->list_count,
                          0)) {
         hl_tlsf_note_links(view->heap, block, next, previous);
         return false;
@@ -93,7 +94,8 @@ HL_HOT bool hl_list_remove(const struct hl_view *view, uint32_t block, uint32_t 
     return true;
 }
 
-// hl_list_remove for the block at the head of its list: what malloc takes. Its `previous free` is not looked at.
+// hl_list_remove for the block at the head of its list: what malloc takes. Its `previous free` is
+// not looked at.
 HL_HOT bool hl_list_remove_head(const struct hl_view *view, uint32_t block, uint32_t list) {
     uint32_t next = *hl_at(view, block + 8);
     if (__builtin_expect(!hl_link_is_plausible(view, next), 0)) {
@@ -107,7 +109,8 @@ HL_HOT bool hl_list_remove_head(const struct hl_view *view, uint32_t block, uint
     return true;
 }
 
-// Puts a block at the head of its list. False with a fault noted when the size or the list is damaged.
+// Puts a block at the head of its list. False with a fault noted when the size or the list is
+// damaged.
 HL_HOT bool hl_list_insert(const struct hl_view *view, uint32_t block, uint32_t list) {
     if (__builtin_expect(list >= view->list_count, 0)) {
         hl_tlsf_note_access(view->heap, block, true);
@@ -126,8 +129,8 @@ HL_HOT bool hl_list_insert(const struct hl_view *view, uint32_t block, uint32_t 
     return true;
 }
 
-// hl_list_remove of `old`, then hl_list_insert of `block`, both of one list: the bitmaps stay as they are, which is most
-// of the work. The blocks may be the same.
+// hl_list_remove of `old`, then hl_list_insert of `block`, both of one list: the bitmaps stay as
+// they are, which is most of the work. The blocks may be the same.
 HL_HOT bool hl_list_move(const struct hl_view *view, uint32_t old, uint32_t block, uint32_t list) {
     uint32_t next = *hl_at(view, old + 8), first = view->heads[list];
     if (__builtin_expect(!hl_link_is_plausible(view, next), 0)) {
@@ -136,7 +139,8 @@ HL_HOT bool hl_list_move(const struct hl_view *view, uint32_t old, uint32_t bloc
     }
     if (first != old) {
         uint32_t previous = *hl_at(view, old + 12);
-        if (__builtin_expect(!hl_link_is_plausible(view, previous) || !hl_link_is_plausible(view, first), 0)) {
+        if (__builtin_expect(
+                !hl_link_is_plausible(view, previous) || !hl_link_is_plausible(view, first), 0)) {
             hl_tlsf_note_links(view->heap, old, next, previous);
             return false;
         }
