@@ -48,7 +48,9 @@ let package = Package(
         .target(
             name: "HeaplineAnalysis", dependencies: ["CHeaplineFormat", "CESPHeap", "HeaplineCollector"],
             swiftSettings: swift),
-        .target(name: "HeaplineExport", dependencies: ["HeaplineAnalysis"], swiftSettings: swift),
+        .target(
+            name: "HeaplineExport", dependencies: ["HeaplineAnalysis", "HeaplineCollector"],
+            resources: [.embedInCode("HTML/Page")], swiftSettings: swift),
         .target(
             name: "Heapline", dependencies: ["CHeaplineRecorder", "CESPHeap", "HeaplineCollector", "HeaplineAnalysis"],
             swiftSettings: swift),
@@ -72,6 +74,8 @@ let package = Package(
             linkerSettings: [.linkedLibrary("pthread")]),
         .testTarget(
             name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], exclude: ["Fixtures"], swiftSettings: swift),
+        .testTarget(
+            name: "CHeaplineRecorderTests", exclude: ["StackVictim"], swiftSettings: swift),
         .testTarget(
             name: "HeaplineAnalysisTests",
             dependencies: ["HeaplineAnalysis", "HeaplineCollector", "HeaplineExport", "CHeaplineFormat"],

@@ -69,10 +69,19 @@ int hl_intern_start(struct hl_node *nodes, uint64_t *nodes_made, uint32_t capaci
     while (entries < (uint64_t)capacity * 2) {
         entries *= 2;
     }
-    uint64_t *index = hl_system_memory(entries * sizeof *index);
-    struct group_cache *groups = group_cache_make(FIRST_LINES);
-    if (index == NULL || groups == NULL) {
-        return 0;
+    uint64_t *index = table.index;
+    struct group_cache *groups = table.groups;
+    if (index != NULL && groups != NULL && table.mask == entries - 1) { // of an earlier recording
+        uint64_t lines = groups->mask;
+        hl_system_memory_wipe(index, entries * sizeof *index);
+        hl_system_memory_wipe(groups, sizeof *groups + (lines + 1 + GROUP_PROBES) * sizeof(struct group));
+        groups->mask = lines;
+    } else {
+        index = hl_system_memory(entries * sizeof *index);
+        groups = group_cache_make(FIRST_LINES);
+        if (index == NULL || groups == NULL) {
+            return 0;
+        }
     }
     table.groups = groups;
     if (__atomic_load_n(nodes_made, __ATOMIC_RELAXED) < HL_ROOT_COUNT) {

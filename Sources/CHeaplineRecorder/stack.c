@@ -599,7 +599,8 @@ HL_UNWIND_SLOW static bool make_ready(struct hl_stack_memo *memo, struct hl_regi
     return true;
 }
 
-uint32_t hl_stack_capture(struct hl_stack_memo *memo, struct hl_registers from, uint32_t depth) {
+uint32_t hl_stack_capture(struct hl_stack_memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t fp, uint32_t depth) {
+    struct hl_registers from = {.pc = pc, .sp = sp, .fp = fp};
     if (depth > memo->depth) {
         depth = memo->depth;
     }

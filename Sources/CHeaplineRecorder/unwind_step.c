@@ -179,12 +179,27 @@ HL_UNWIND_SLOW enum hl_step hl_step_full(struct hl_cursor *cursor,
 
 extern void *__libc_stack_end __attribute__((weak));
 
+// Whether a call may return to `pc`: it lies in executable memory, behind a call.
+static bool is_return_address(uintptr_t pc) {
+    return pc >= PAGE_BYTES && hl_rule_find(pc - 1) != HL_RULE_OF(HL_SPECIAL_NOT_CODE) &&
+           hl_system_readable(pc - 8) && hl_code_follows_call(pc);
+}
+
 // (pc, sp, fp) = (*(fp + 8), fp + 16, *fp), when everything about it looks like a frame: the code is not described, so
 // nothing promises that it keeps a frame pointer.
 static enum hl_step step_frame_pointer(struct hl_cursor *cursor, struct hl_stack_window *window) {
     uintptr_t fp = cursor->fp;
     if (&__libc_stack_end != NULL && cursor->sp - (uintptr_t)__libc_stack_end + 64 < 128) {
         return HL_STEP_OUTERMOST; // where the kernel put the arguments: the dynamic linker's undescribed entry
+    }
+    if (cursor->exact && cursor->link_known && is_return_address(cursor->link)) {
+        // Interrupted where x30 still tells the caller: a stub that only jumps on, such as a PLT entry.
+        cursor->pc = cursor->link;
+        cursor->slot = 0;
+        cursor->fp_slot = 0;
+        cursor->exact = false;
+        cursor->link_known = false;
+        return HL_STEP_CALLER;
     }
     if (fp < cursor->sp || !hl_window_holds(window, fp) || !hl_window_holds(window, fp + 8)) {
         return HL_STEP_NO_RULE;
@@ -194,12 +209,7 @@ static enum hl_step step_frame_pointer(struct hl_cursor *cursor, struct hl_stack
     if (pc == 0 && caller_fp == 0) {
         return HL_STEP_OUTERMOST;
     }
-    if (pc < PAGE_BYTES) {
-        return HL_STEP_NO_RULE;
-    }
-    uint32_t rule = hl_rule_find(pc - 1);
-    if (rule == HL_RULE_OF(HL_SPECIAL_NOT_CODE) || !hl_system_readable(pc - 8) ||
-        !hl_code_follows_call(pc)) {
+    if (!is_return_address(pc)) {
         return HL_STEP_NO_RULE;
     }
     cursor->pc = pc;

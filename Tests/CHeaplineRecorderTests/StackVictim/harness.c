@@ -97,6 +97,10 @@ static const char *disagreement(uint32_t id, const struct reference *reference) 
     unsigned at = 0;
     for (; id >= HL_ROOT_COUNT; id = nodes[id].parent, at++) {
         if (at == reference->count) {
+            // The runtime gives up where a signal interrupted a stub without unwind information (aarch64's PLT).
+            if (at > 0 && reference->exact[at - 1]) {
+                return NULL;
+            }
             return "more frames than the C runtime finds";
         }
         if (nodes[id].pc != reference->pcs[at]) {
@@ -124,7 +128,7 @@ static __thread unsigned expected_count;
 static __thread uint32_t expected_root;
 
 static const char *unexpected(uint32_t id) {
-    for (unsigned i = 0; i < expected_count; i++, id = nodes[id].parent) {
+    for (unsigned i = 0; i < expected_count && i < depth; i++, id = nodes[id].parent) {
         uintptr_t start = (uintptr_t)expected[i];
         if (id < HL_ROOT_COUNT || nodes[id].pc <= start || nodes[id].pc > start + 256) {
             return "another frame than expected";
@@ -138,7 +142,7 @@ static const char *unexpected(uint32_t id) {
 
 void harness_probe(uintptr_t pc, uintptr_t sp, uintptr_t fp) {
     struct hl_registers from = registers(pc, sp, fp);
-    uint32_t remembered = hl_stack_capture(memo, from, depth);
+    uint32_t remembered = hl_stack_capture(memo, from.pc, from.sp, from.fp, depth);
     uint32_t full = hl_stack_capture_full(from, depth);
     struct reference reference = {.from = pc};
     const char *problem = remembered != full ? "memo and full walk differ" : NULL;
