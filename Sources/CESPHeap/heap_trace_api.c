@@ -97,9 +97,9 @@ static void before(void *context, struct hl_chip *chip, struct hl_traced_call *c
     bool frees = call->entry == HL_ENTRY_FREE || call->old;
     if (atomic_load_explicit(&trace.to_host, memory_order_relaxed)) {
         if (frees)
-            send_free(call->old, __builtin_frame_address(0));
+            send_free(call->old, call->frame);
     } else if (call->old) {
-        hl_trace_store_free((uintptr_t)call->old, __builtin_frame_address(0));
+        hl_trace_store_free((uintptr_t)call->old, call->frame);
         if (__builtin_expect(call->entry == HL_ENTRY_FREE && call->old == trace.records, 0))
             note_lost_records(call->old);
     }
@@ -113,11 +113,11 @@ static void after(void *context, struct hl_chip *chip, struct hl_traced_call *ca
         return;
     if (atomic_load_explicit(&trace.to_host, memory_order_relaxed)) {
         if (result || !call->old || call->size > 0)
-            send_allocation(result, call->size, __builtin_frame_address(0));
+            send_allocation(result, call->size, call->frame);
     } else if (result) {
         uint32_t ccount = (uint32_t)call->scratch[0];
         hl_trace_store_allocation((uintptr_t)result, call->size, call->scratch[1] ? &ccount : NULL,
-                                  chip->port.core_id(chip->port.context), __builtin_frame_address(0));
+                                  chip->port.core_id(chip->port.context), call->frame);
     }
 }
 

@@ -58,6 +58,7 @@ struct hl_traced_call {
     void *_Nullable old;  ///< realloc, free: the pointer given.
     size_t size;          ///< As passed to the base function.
     uint32_t caps;        ///< As passed to the base function.
+    const void *frame;    ///< Frame of the public function called: its caller is the innermost of the call stack.
     uint64_t scratch[4];
 };
 
