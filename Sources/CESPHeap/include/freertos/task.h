@@ -122,3 +122,5 @@ BaseType_t xTaskGenericNotifyFromISR(TaskHandle_t task, UBaseType_t index, uint3
 #ifdef __cplusplus
 }
 #endif
+
+#include "freertos/idf_additions.h"
