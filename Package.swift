@@ -50,7 +50,10 @@ let package = Package(
             swiftSettings: swift),
         .target(name: "HeaplineExport", dependencies: ["HeaplineAnalysis"], swiftSettings: swift),
         .target(
-            name: "Heapline", dependencies: ["CHeaplineRecorder", "CESPHeap", "HeaplineCollector", "HeaplineAnalysis"],
+            name: "Heapline",
+            dependencies: [
+                "CHeaplineFormat", "CHeaplineRecorder", "CESPHeap", "HeaplineCollector", "HeaplineAnalysis", "HeaplineExport",
+            ],
             swiftSettings: swift),
         .target(name: "HeaplineTesting", dependencies: ["Heapline"], swiftSettings: swift),
         .executableTarget(
@@ -63,9 +66,19 @@ let package = Package(
             plugins: ["PreloadLibrary"]),
         .plugin(name: "PreloadLibrary", capability: .buildTool()),
 
+        // Programs that the tests run: without us; with the recorder; with recorder and hooks; from C++ and from Swift.
         .executableTarget(
             name: "Victim", path: "Tests/Victim", cSettings: c,
             linkerSettings: [.linkedLibrary("dl"), .linkedLibrary("pthread")]),
+        .executableTarget(name: "Linked", dependencies: ["CHeaplineRecorder"], path: "Tests/Linked", cSettings: c),
+        .executableTarget(
+            name: "LinkedHooks", dependencies: ["CHeaplineRecorder", "CHeaplineHooks"], path: "Tests/LinkedHooks",
+            cSettings: c, linkerSettings: [.linkedLibrary("pthread")]),
+        .executableTarget(
+            name: "LinkedCXX", dependencies: ["CHeaplineRecorder", "CHeaplineHooks"], path: "Tests/LinkedCXX"),
+        .executableTarget(
+            name: "LinkedSwift", dependencies: ["Heapline", "HeaplineAnalysis", "HeaplineExport", "CHeaplineHooks"],
+            path: "Tests/LinkedSwift", swiftSettings: swift),
         .testTarget(
             name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], swiftSettings: swift),
         .testTarget(
@@ -73,8 +86,13 @@ let package = Package(
             dependencies: ["HeaplineAnalysis", "HeaplineCollector", "HeaplineExport", "CHeaplineFormat"],
             swiftSettings: swift),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["HeaplineCLI", "HeaplineAnalysis", "Victim"], swiftSettings: swift),
+            name: "EndToEndTests",
+            dependencies: [
+                "HeaplineCLI", "HeaplineAnalysis", "Victim", "Linked", "LinkedHooks", "LinkedCXX", "LinkedSwift",
+            ],
+            swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6],
-    cLanguageStandard: .gnu17
+    cLanguageStandard: .gnu17,
+    cxxLanguageStandard: .cxx17
 )
