@@ -75,9 +75,9 @@ case "async":
 case "long":
     // More than the buffers hold, with other threads at work.
     var options = RecorderOptions()
-    options.bufferBytes = 2 << 20
-    try withBusyThreads(3) {
-        let report = try Heapline.record(.all, depth: 4, options: options) { blocks(400_000, 48) }
+    options.bufferBytes = 1 << 20
+    try withBusyThreads(2) {
+        let report = try Heapline.record(.all, depth: 4, options: options) { blocks(100_000, 48) }
         print("long.own \(report.history.sizes.classes.first { $0.range.contains(48) }?.count ?? 0)")
         show("long", report)
     }
