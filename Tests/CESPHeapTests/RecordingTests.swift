@@ -8,7 +8,7 @@ import Testing
 
 struct Recording: CustomTestStringConvertible, Sendable {
     let group: String
-    let name: String     // esp32-mix-1
+    let name: String  // esp32-mix-1
     let variant: String  // v53.light
 
     var testDescription: String { "\(group)/\(name).\(variant)" }
