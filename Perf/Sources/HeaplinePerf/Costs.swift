@@ -8,6 +8,13 @@ struct Costs {
     var tools: Toolbox
     var options: Options
 
+    static var today: String {
+        let format = DateFormatter()
+        format.locale = Locale(identifier: "en_US_POSIX")
+        format.dateFormat = "yyyy-MM-dd"
+        return format.string(from: Date())
+    }
+
     func run() throws {
         let began = Clock.now
         let problems = try tools.buildWorkloads()
@@ -35,12 +42,8 @@ struct Costs {
         let workloads = options.only.isEmpty ? allWorkloads : allWorkloads.filter { options.only.contains($0.name) }
         if workloads.isEmpty { throw Options.Wrong(description: "no such workload; there are: \(allWorkloads.map(\.name).joined(separator: ", "))") }
 
-        let now = Date()
-        let format = DateFormatter()
-        format.locale = Locale(identifier: "en_US_POSIX")
-        format.dateFormat = "yyyy-MM-dd"
         var results = Results(
-            date: format.string(from: now), command: options.quick ? "make perf QUICK=1" : "make perf", quick: options.quick,
+            date: Self.today, command: options.quick ? "make perf QUICK=1" : "make perf", quick: options.quick,
             machine: Machine.here(tools), rounds: 0, missingWorkloads: missingWorkloads, missingPeers: missingPeers)
         for (peer, reason) in missingPeers.sorted(by: { $0.key < $1.key }) { print("peer not here: \(peer): \(reason)") }
         for (name, reason) in missingWorkloads.sorted(by: { $0.key < $1.key }) { print("workload not here: \(name): \(reason)") }

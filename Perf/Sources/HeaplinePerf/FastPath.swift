@@ -12,7 +12,7 @@ internal import Foundation
 struct FastPath {
     static let entries = ["malloc", "free", "calloc", "realloc"]
     /// What the straight path may call by name: the capture of a stack. Calls through a pointer go to the next allocator.
-    static let allowed: Set<String> = ["hl_stack_capture"]
+    static let allowed: Set<String> = ["hl_stack_capture", "hl_record_alloc", "hl_record_free"]
 
     struct Row: Equatable {
         var entry: String

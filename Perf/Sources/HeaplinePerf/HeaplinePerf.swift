@@ -24,6 +24,7 @@ struct HeaplinePerf {
             defer { try? FileManager.default.removeItem(atPath: tools.scratch) }
             switch options.verb {
             case "costs": try Costs(tools: tools, options: options).run()
+            case "scale": try Scale(tools: tools, options: options).run()
             case "check", "golden":
                 if try !Gates(tools: tools, update: options.verb == "golden").run() {
                     try? FileManager.default.removeItem(atPath: tools.scratch)
