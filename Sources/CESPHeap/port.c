@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The default surroundings of a chip: plain host threads, no tasks, text to standard output, faults recorded.
+// The default surroundings of a chip: plain host threads, no tasks, text to standard output, faults
+// recorded.
 
 #include "port.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The invariants of heap.h, tested to the last word: stricter than the chip's own check, which knows nothing of the
-// accounting and does not count. For tests and for programs that doubt us.
+// The invariants of heap.h, tested to the last word: stricter than the chip's own check, which
+// knows nothing of the accounting and does not count. For tests and for programs that doubt us.
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -35,11 +35,14 @@ static bool count_block(void *context, uint32_t address, uint32_t size, bool is_
 
 // Number of blocks on all lists, or UINT32_MAX when a link does not lead back.
 static uint32_t listed_blocks(struct hl_heap *heap, uint32_t most) {
+    struct hl_view view = hl_view_of(heap);
     uint32_t count = 0;
     for (uint32_t list = 0; list < heap->list_count; list++) {
         uint32_t previous = heap->null_block;
-        for (uint32_t block = heap->heads[list]; block != heap->null_block; block = *hl_word(heap, block + 8)) {
-            if (!hl_link_is_plausible(heap, block) || *hl_word(heap, block + 12) != previous || count++ > most)
+        for (uint32_t block = heap->heads[list]; block != heap->null_block;
+             block = *hl_word(heap, block + 8)) {
+            if (!hl_link_is_plausible(&view, block) || *hl_word(heap, block + 12) != previous ||
+                count++ > most)
                 return UINT32_MAX;
             previous = block;
         }
@@ -63,7 +66,8 @@ static const char *damage(struct hl_heap *heap) {
     if (listed_blocks(heap, count.free_blocks) != count.free_blocks)
         return "the lists do not hold the free blocks exactly once";
     uint32_t overhead = heap->counts_headers ? HL_HEADER_OVERHEAD : 0;
-    if (hl_free_bytes(heap) + count.used_bytes + overhead * count.used_blocks != hl_heap_capacity(heap))
+    if (hl_free_bytes(heap) + count.used_bytes + overhead * count.used_blocks !=
+        hl_heap_capacity(heap))
         return "free and used bytes do not add up";
     if (hl_minimum_bytes(heap) > hl_free_bytes(heap))
         return "the minimum is above the free bytes";

@@ -59,6 +59,8 @@ void hl_record_alloc_otherwise(enum hl_kind kind, uint64_t address, uint64_t siz
         hl_record_skipped(self, address ? kind : HL_KIND_ALLOC_FAIL, address, size);
         return;
     }
+    state = hl_record_state(); // again: a thread's first event takes a while, and recording may have ended meanwhile
+    if (hl_unlikely(state <= HL_GATE_BUSY)) return;
     hl_bump(&self->counts->allocations, 1);
     hl_bump(&self->counts->bytes, size);
     if (state == HL_GATE_COUNT) return;
@@ -76,6 +78,8 @@ void hl_record_free_otherwise(enum hl_kind kind, uint64_t address, uintptr_t pc,
         hl_record_skipped(self, kind, address, 0);
         return;
     }
+    state = hl_record_state(); // again, as above
+    if (hl_unlikely(state <= HL_GATE_BUSY)) return;
     hl_bump(&self->counts->frees, 1);
     if (state == HL_GATE_COUNT) return;
     if (state == HL_GATE_SAMPLE && (hl_likely(!hl_sample_may_hold(address)) || !hl_sample_drop(address))) return;

@@ -40,8 +40,8 @@ bool hl_cursor_register(const struct hl_cursor *cursor, uint64_t number, uint64_
     } else if (number == HL_REGISTER_RA) {
         *value = cursor->pc;
     } else if (cursor->registers != NULL && number < HL_REGISTER_COUNT &&
-               (cursor->known >> number & 1) != 0) {
-        *value = cursor->registers[number];
+               (cursor->registers->known >> number & 1) != 0) {
+        *value = cursor->registers->values[number];
     } else {
         return false;
     }
@@ -142,9 +142,9 @@ static enum hl_step step_row(struct hl_cursor *cursor, const struct hl_row *row,
             }
         }
         for (uint64_t i = 0; i < HL_REGISTER_COUNT; i++) {
-            cursor->registers[i] = known >> i & 1 ? values[i] : 0;
+            cursor->registers->values[i] = known >> i & 1 ? values[i] : 0;
         }
-        caller.known = known;
+        cursor->registers->known = known;
     }
     caller.pc = hl_code_strip((uintptr_t)pc);
     caller.sp = (uintptr_t)sp;
@@ -219,7 +219,6 @@ static enum hl_step step_frame_pointer(struct hl_cursor *cursor, struct hl_stack
     cursor->fp_slot = fp;
     cursor->exact = false;
     cursor->link_known = false;
-    cursor->known = 0;
     return HL_STEP_CALLER;
 }
 
@@ -246,12 +245,12 @@ static enum hl_step step_signal(struct hl_cursor *cursor, struct hl_stack_window
 // preserve gives that frame's.
 HL_UNWIND_SLOW static enum hl_step step_with_registers(struct hl_cursor *cursor,
                                                        struct hl_stack_window *window) {
-    uint64_t registers[HL_REGISTER_COUNT] = {0};
+    struct hl_register_set registers = {0};
     struct hl_own_registers own;
     hl_own_registers(&own);
     struct hl_cursor walk = {.pc = own.pc, .sp = own.sp, .fp = own.fp, .exact = true};
-    walk.registers = registers;
-    walk.known = hl_own_registers_spread(&own, registers);
+    walk.registers = &registers;
+    registers.known = hl_own_registers_spread(&own, registers.values);
     struct hl_stack_window walk_window = {.own_low = window->own_low, .own_high = window->own_high};
     for (int steps = 0; steps < STEPS_MOST; steps++) {
         if (walk.pc == cursor->pc && walk.sp == cursor->sp) {
@@ -259,7 +258,6 @@ HL_UNWIND_SLOW static enum hl_step step_with_registers(struct hl_cursor *cursor,
             if (step == HL_STEP_CALLER) {
                 *cursor = walk;
                 cursor->registers = NULL;
-                cursor->known = 0;
             }
             return step == HL_STEP_REGISTERS ? HL_STEP_NO_RULE : step;
         }

@@ -90,7 +90,8 @@ struct ESPHeapHandle: ~Copyable {
     private static func check(_ code: esp_err_t, _ message: @autoclosure () -> String) throws(ESPError) {
         guard code != ESP_OK else { return }
         throw ESPError(
-            code: ESPError.Code(rawValue: code), name: unsafe String(cString: esp_err_to_name(code)), message: message())
+            code: ESPError.Code(rawValue: code), name: unsafe String(cString: esp_err_to_name(code)), message: message()
+        )
     }
 
     private static func noMemory(_ size: Int, _ capabilities: ESPCapabilities) -> ESPError {

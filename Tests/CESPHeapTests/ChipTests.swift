@@ -8,7 +8,8 @@ import Testing
 @Suite struct ChipTests {
     @Test func documentedChipsAreThere() {
         let documented = [
-            "esp32", "esp32s2", "esp32s3", "esp32c2", "esp32c3", "esp32c5", "esp32c6", "esp32c61", "esp32h2", "esp32h21",
+            "esp32", "esp32s2", "esp32s3", "esp32c2", "esp32c3", "esp32c5", "esp32c6", "esp32c61", "esp32h2",
+            "esp32h21",
             "esp32h4", "esp32p4",
         ]
         #expect(Set(documented).isSubset(of: Set(ESPChip.all.map(\.target))))

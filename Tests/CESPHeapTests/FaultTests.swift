@@ -84,7 +84,8 @@ import Testing
             for _ in 0..<50 { blocks.append(try heap.allocate(Int.random(in: 1..<400, using: &random))) }
             for _ in 0..<25 { try heap.free(blocks.remove(at: Int.random(in: 0..<blocks.count, using: &random))) }
             let region = heap.regions[0].addresses
-            unsafe try heap.withUnsafeBytes(at: ESPHeap.Address(rawValue: region.lowerBound), count: region.count) { bytes in
+            unsafe try heap.withUnsafeBytes(at: ESPHeap.Address(rawValue: region.lowerBound), count: region.count) {
+                bytes in
                 for _ in 0..<Int.random(in: 1..<300, using: &random) {
                     let word = Int.random(in: 0..<(bytes.count / 4), using: &random) * 4
                     let value =
@@ -97,7 +98,9 @@ import Testing
             for _ in 0..<60 {
                 _ = try? heap.allocate(Int.random(in: 0..<3000, using: &random))
                 if let block = blocks.popLast() { try? heap.free(block) }
-                if let block = blocks.last { _ = try? heap.reallocate(block, to: Int.random(in: 0..<900, using: &random)) }
+                if let block = blocks.last {
+                    _ = try? heap.reallocate(block, to: Int.random(in: 0..<900, using: &random))
+                }
             }
             _ = try? heap.isIntact()
             _ = heap.statistics()
@@ -129,7 +132,9 @@ import Testing
 
     @Test func impossibleCapabilitiesAreRefused() throws {
         let heap = try ESPHeap(chip: .esp32c3)
-        for capabilities: ESPCapabilities in [[], .invalid, [.external], [.rtc, .dma], [.scratchpad], [.bytes, .simd]] {
+        for capabilities: ESPCapabilities in [
+            [], .invalid, [.external], [.rtc, .dma], [.scratchpad], [.bytes, .simd],
+        ] {
             let error = #expect(throws: ESPError.self) { try heap.allocate(16, capabilities: capabilities) }
             #expect(error?.code == .noMemory)
         }
@@ -141,7 +146,9 @@ import Testing
 
     @Test func overrunIsFoundWhereTheCanariesAre() throws {
         let lines = try last(4, "light", "malloc 1 10\npoke 1 10 0\ncheck\nfree 1")
-        #expect(lines[0] == "| CORRUPT HEAP: Bad tail at 0x3ffb01b6. Expected 0xbaad5678 got 0xbaad5600" || lines[1].contains("Bad tail"))
+        #expect(
+            lines[0] == "| CORRUPT HEAP: Bad tail at 0x3ffb01b6. Expected 0xbaad5678 got 0xbaad5600"
+                || lines[1].contains("Bad tail"))
         #expect(lines.last == "abort")
         let none = try last(2, "none", "malloc 1 10\npoke 1 9 0\ncheck\nfree 1")
         #expect(none == ["check 1", "ok"])
@@ -154,7 +161,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("mallok 1 2", 2, "unknown operation"), ("malloc 1", 2, "takes 2 fields"), ("malloc x 2", 2, "not a 32-bit number"),
+        ("mallok 1 2", 2, "unknown operation"), ("malloc 1", 2, "takes 2 fields"),
+        ("malloc x 2", 2, "not a 32-bit number"),
         ("malloc 1 4294967296", 2, "not a 32-bit number"), ("malloc 1  2", 2, "empty field"),
         ("# fine\nmalloc 1 -2", 3, "not a 32-bit number"), ("pmalloc 1 20 3 0x4", 2, "announced"),
         ("malloc 99999999 2", 2, "slot"), ("free 1 ", 2, "empty field"),

@@ -65,7 +65,9 @@ private struct Exerciser {
     }
 
     private func isIntact(_ block: Live, upTo size: Int) -> Bool {
-        unsafe UnsafeRawBufferPointer(start: block.address, count: min(size, block.size)).allSatisfy { $0 == block.byte }
+        unsafe UnsafeRawBufferPointer(start: block.address, count: min(size, block.size)).allSatisfy {
+            $0 == block.byte
+        }
     }
 
     /// One operation. False when contents were lost.

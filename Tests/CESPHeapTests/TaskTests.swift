@@ -26,7 +26,9 @@ import Testing
 
     @Test func overviewIsTheDocumentsTable() throws {
         let output = try ESPScript(example + "t_over\n").run(chip: .esp32, variant: "task")
-        let table = output.split(separator: "\n").filter { $0.hasPrefix("| ") && $0.contains(where: { "│┌├└".contains($0) }) }
+        let table = output.split(separator: "\n").filter {
+            $0.hasPrefix("| ") && $0.contains(where: { "│┌├└".contains($0) })
+        }
         #expect(
             table.joined(separator: "\n") == """
                 | ┌────────────────────┬─────────┬──────────────────────┬───────────────────┬─────────────────┐

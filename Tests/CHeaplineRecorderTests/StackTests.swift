@@ -44,6 +44,23 @@ import Testing
         }
     }
 
+    /// A full table: stacks are cut and say so, what is left of them is right, and no node is made beyond the capacity.
+    @Test func cutsWhenTheTableIsFull() {
+        StackToolchain.withDirectory { directory in
+            let built = StackToolchain.build(in: directory, c: "clang", cxx: "clang++", flags: "-O2")
+            #expect(built.exitCode == 0, "\(built.output)")
+            for nodes in [20, 300] {
+                let outcome = StackToolchain.shell("VICTIM_NODES=\(nodes) '\(directory)/victim' 64 7 20 recursion exceptions threads")
+                #expect(outcome.exitCode == 0, "\(outcome.output)")
+                let lines = outcome.output.split(separator: "\n").map { $0.split(separator: " ") }
+                #expect(lines.count == 3, "\(outcome.output)")
+                for words in lines where words.count == 9 {
+                    #expect((Int(words[6]) ?? 0) > 0 && (Int(words[8]) ?? .max) <= nodes, "\(outcome.output)")
+                }
+            }
+        }
+    }
+
     @Test(
         .enabled(if: StackToolchain.has("aarch64-linux-gnu-g++") && StackToolchain.has("qemu-aarch64")),
         arguments: ["-O2", "-O0 -mbranch-protection=standard"]

@@ -2,7 +2,7 @@
 //
 // twice: four threads stay alive over two recordings. TRACE.1: each 1,000 blocks of 32 bytes, freed. Unrecorded: each 500.
 // TRACE.2: the last thread ends without having done anything in it; the other three 700 blocks each of 48 bytes, freed.
-// busy: four threads allocate and free all the time, over 20 recordings, TRACE.1 to TRACE.20: every one adds up.
+// busy: four threads allocate and free all the time, over 8 recordings, TRACE.1 to TRACE.8, each with 10,000 blocks of 48 bytes: every one adds up.
 
 #include "linked.h"
 
@@ -66,9 +66,9 @@ static void *busy(void *context) {
 int linked_busy(const struct linked *linked) {
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++) linked_require(pthread_create(&threads[i], NULL, busy, NULL) == 0, 1);
-    for (int i = 1; i <= 20; i++) {
+    for (int i = 1; i <= 8; i++) {
         linked_require(hl_start(&linked->options) == 0, 2);
-        linked_blocks(20000, 48, 0);
+        linked_blocks(10000, 48, 0);
         linked_require(linked_finish(numbered(linked, i)) == 0, 3);
     }
     __atomic_store_n(&over, 1, __ATOMIC_RELEASE);

@@ -3,7 +3,7 @@
 // fork: 10 blocks of 40 bytes, then a child that is not recorded, does 20 of 40, and then records itself: 5 of 48, in
 // TRACE.child; then 3 more of 40 here, in TRACE.
 // under: for `heapline run`. hl_start() finds a recorder that is there; 1,001 blocks of 72 bytes, freed; mark "linked"; 100
-// blocks of 72 while paused; one block of 4,096 bytes of an allocator of its own, by hl_event().
+// blocks of 72 while paused; one block of 1,000 bytes of an allocator of its own, by hl_event().
 
 #include "linked.h"
 
@@ -52,6 +52,6 @@ int linked_under(const struct linked *linked) {
     linked_require(hl_pause() == 0, 8);
     linked_blocks(100, 72, 0);
     linked_require(hl_resume() == 0, 9);
-    hl_event(HL_KIND_ALLOC, 0x1000, 4096, hl_stack_here());
+    hl_event(HL_KIND_ALLOC, 0x1000, 1000, hl_stack_here());
     return 0;
 }

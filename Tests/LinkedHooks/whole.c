@@ -17,6 +17,7 @@ int linked_whole(const struct linked *linked) {
     linked_require(posix_memalign(&aligned, 64, 72) == 0, 2);
     linked_sink = aligned;
     cleared = realloc(cleared, 80);
+    linked_sink = cleared;
     free(cleared);
     free(aligned);
     linked_require(linked_finish(linked->trace) == 0, 3);

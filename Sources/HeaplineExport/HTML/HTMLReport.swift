@@ -43,9 +43,9 @@ public struct HTMLReport {
             var data: [UInt8] = []
             let pages = reports.map { PageData($0, limits) }
             var members: [(String, PageJSON)] = [
-                ("title", .text(title ?? pages[0].command)), ("now", pages[0].json()),
+                ("title", .text(title ?? pages[0].command)), ("now", try pages[0].json()),
             ]
-            if pages.count > 1 { members.append(("before", pages[1].json())) }
+            if pages.count > 1 { members.append(("before", try pages[1].json())) }
             PageJSON.object(members).write(to: &data)
             let page = Self.page(data, title: title ?? pages[0].command)
             if page.count <= Self.byteLimit || limits.stacks <= 50 {
@@ -89,7 +89,7 @@ public struct HTMLReport {
             PackageResources.data_js, PackageResources.format_js, PackageResources.dom_js, PackageResources.range_js,
             PackageResources.summary_js, PackageResources.timeline_js, PackageResources.flame_js,
             PackageResources.table_js, PackageResources.stacks_js, PackageResources.leaks_js,
-            PackageResources.compare_js, PackageResources.threads_js, PackageResources.histogram_js, PackageResources.recording_js,
+            PackageResources.compare_js, PackageResources.threads_js, PackageResources.histogram_js, PackageResources.heapmap_js, PackageResources.events_js, PackageResources.recording_js,
             PackageResources.main_js,
         ]
     }

@@ -19,7 +19,7 @@ struct PageData {
         stacks = PageStacks(report.tree, limits)
     }
 
-    func json() -> PageJSON {
+    func json() throws(TraceError) -> PageJSON {
         var members: [(String, PageJSON)] = [
             ("command", .text(command)), ("startUnixNanoseconds", .text(String(history.trace.startUnixNanoseconds))),
             ("duration", .unsigned(history.duration)), ("totals", totals), ("recording", recording),
@@ -31,6 +31,7 @@ struct PageData {
         members += stacks.json()
         members.append(("activity", stacks.activity()))
         members.append(("leaks", leaks()))
+        members += try PageChip(history: history, stacks: stacks).json()
         return .object(members)
     }
 

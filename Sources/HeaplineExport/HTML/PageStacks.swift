@@ -52,6 +52,9 @@ struct PageStacks {
         return tree.sites.indices.sorted { (scores[$1], $0) < (scores[$0], $1) }
     }
 
+    /// The row of one of the history's sites.
+    func row(ofSite site: Int) -> Int { row[tree.siteOf[site]] }
+
     // MARK: Calls
 
     /// Nodes, frames and strings of the kept stacks, and the stacks' own sums.

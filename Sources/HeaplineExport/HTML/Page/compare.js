@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Two recordings side by side. Stacks are the same when the functions in them have the same names, whatever their addresses
-// and lines; allocator and start-up frames do not count. Always for the whole runs.
+// Two recordings side by side. Stacks are the same when their functions are, as for `heapline diff`: without arguments,
+// addresses and lines; allocator and start-up frames do not count. Always for the whole runs.
 
 const comparison = {
   pairs: null,
@@ -14,7 +14,7 @@ const comparison = {
       for (let row = 0; row < data.rows; row++) {
         if (!(data.site.allocations[row] > 0 || data.site.peakBytes[row] > 0 || data.site.liveBytes[row] > 0)) continue;
         const isOther = row === data.kept;
-        const key = isOther ? "\u0000other" : data.trimmed(data.stack(row)).map((frame) => data.name(frame)).join("\n");
+        const key = isOther ? "\u0000other" : data.trimmed(data.stack(row)).map((frame) => data.signature(frame)).join("\n");
         let pair = byKey.get(key);
         if (!pair) {
           const label = data.label(row);
@@ -89,7 +89,7 @@ const comparison = {
     const tree = new FlameTree(before, before.site[measure], chosen);
     const name = [""];
     tree.nodes.forEach((node, i) => {
-      if (i > 0) name[i] = `${name[node.parent]}\n${node.frame >= 0 ? before.name(node.frame) : node.frame}`;
+      if (i > 0) name[i] = `${name[node.parent]}\n${node.frame >= 0 ? before.signature(node.frame) : node.frame}`;
       this.paths.set(name[i], (this.paths.get(name[i]) || 0) + node.value);
     });
     return this.paths;

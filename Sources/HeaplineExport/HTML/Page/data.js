@@ -167,6 +167,8 @@ class Recorded {
   }
 
   short(frame) { return this.text(this.frame.short[frame]); }
+  /** What a function is called when two recordings are compared: one without a name is known by its module. */
+  signature(frame) { return this.frame.flags[frame] & 8 ? this.short(frame) : `?? in ${fileName(this.module(frame))}`; }
   name(frame) { return this.text(this.frame.name[frame]); }
   module(frame) { return this.text(this.frame.module[frame]); }
   place(frame) {
@@ -183,6 +185,8 @@ class Recorded {
     // A program's own wrapper of malloc says no more than malloc does: look who called it.
     let at = stack.findIndex((frame) => !wrapper.test(this.short(frame)));
     if (at < 0) at = 0;
-    return { name: this.short(stack[at]), via: at + 1 < stack.length ? this.short(stack[at + 1]) : "" };
+    const name = this.short(stack[at]);
+    const caller = stack.slice(at + 1).find((frame) => this.short(frame) !== name);
+    return { name, via: caller === undefined ? "" : this.short(caller) };
   }
 }

@@ -83,7 +83,7 @@ const flame = {
         check("flame-trim", "Allocator and start-up frames", "Show malloc, operator new, _start and their like (t)", "trim", true),
         make("button.button", { type: "button", id: "flame-reset", onclick: () => this.zoomTo(0) }, "Reset zoom"),
         make("button.button", { type: "button", title: "Folded stacks, for other flame graph tools", onclick: () => this.saveFolded() }, "Save folded")),
-      before ? make("p.note", {}, "As wide as now. ", make("span.up", {}, "Red"), " allocates more than before, ", make("span.down", {}, "blue"), " less; what is gone is under Changes.") : null,
+      make("p.note", { hidden: !before }, "As wide as now. ", make("span.up", {}, "Red"), " allocates more than before, ", make("span.down", {}, "blue"), " less; what is gone is under Changes."),
       make("p.note", { id: "flame-note" }), make("div", { id: "flame-crumbs" }), make("div", { id: "flame-view" }, this.canvas), make("div", { id: "flame-detail" }));
     this.canvas.addEventListener("mousemove", (event) => this.hover(event));
     this.canvas.addEventListener("mouseleave", () => tip.hide());
@@ -94,13 +94,13 @@ const flame = {
   /** Rebuilds the tree after the range, measure or shape changed. */
   build() {
     this.tree = new FlameTree(recorded, values()[chosen.measure], chosen);
-    this.zoom = 0;
-    this.current = 0;
+    this.zoom = this.find(chosen.zoom);
+    this.current = this.zoom;
     this.past = null;
     if (before && !chosen.range) {
       const paths = comparison.beforeTree(), names = [""];
       this.past = this.tree.nodes.map((node, i) => {
-        if (i > 0) names[i] = `${names[node.parent]}\n${node.frame >= 0 ? recorded.name(node.frame) : node.frame}`;
+        if (i > 0) names[i] = `${names[node.parent]}\n${node.frame >= 0 ? recorded.signature(node.frame) : node.frame}`;
         return paths.get(names[i]) || 0;
       });
     }
@@ -127,8 +127,20 @@ const flame = {
     this.matched = { nodes, value, boxes };
   },
 
+  /** The widest box of a function; the whole when there is none. */
+  find(name) {
+    let best = 0;
+    if (name) this.tree.nodes.forEach((node, i) => {
+      if (node.frame >= 0 && this.tree.name(i) === name && (best === 0 || node.value > this.tree.nodes[best].value)) best = i;
+    });
+    return best;
+  },
+
   zoomTo(index) {
     this.zoom = index;
+    // The address keeps the name; the same name elsewhere in the tree is told apart only until the page is loaded again.
+    chosen.zoom = index ? this.tree.name(index) : "";
+    chosen.save();
     this.draw();
     byId("flame-view").scrollTop = 0;
   },

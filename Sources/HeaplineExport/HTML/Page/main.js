@@ -12,6 +12,8 @@ const views = [
   { id: "leaks", label: "Never freed", view: leaks, wanted: true, badge: recorded.leaks.groups },
   { id: "threads", label: recorded.threads.some((row) => row.task) ? "Tasks" : "Threads", view: threads, wanted: recorded.threads.length > 0, badge: recorded.threads.length },
   { id: "sizes", label: "Sizes and lifetimes", view: distributions, wanted: recorded.sizes.rows.length > 0 },
+  { id: "heapmap", label: "Heap map", view: heapMapPanel, wanted: Boolean(recorded.heapMap && recorded.heapMap.regions.length) },
+  { id: "events", label: "Events", view: eventsPanel, wanted: Boolean(recorded.events && recorded.events.total), badge: recorded.events && recorded.events.total },
   { id: "log", label: "Log", view: logPanel, wanted: recorded.log.lines.length > 0, badge: recorded.log.total },
   { id: "recording", label: "Recording", view: recordingPanel, wanted: true },
 ].filter((item) => item.wanted);

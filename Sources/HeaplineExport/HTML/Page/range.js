@@ -7,7 +7,7 @@ const recorded = new Recorded(page.now);
 const before = page.before ? new Recorded(page.before) : null;
 
 const chosen = {
-  range: null, measure: "bytes", inverted: false, search: "", trim: true, tab: "flame",
+  range: null, measure: "bytes", inverted: false, search: "", zoom: "", trim: true, tab: "flame",
   listeners: [],
   onChange(listener) { this.listeners.push(listener); },
   set(change) {
@@ -26,6 +26,7 @@ const chosen = {
     if (this.inverted) parts.set("inverted", "1");
     if (!this.trim) parts.set("trim", "0");
     if (this.search) parts.set("search", this.search);
+    if (this.zoom) parts.set("zoom", this.zoom);
     if (this.range) parts.set("range", this.range.join("-"));
     const text = parts.toString();
     try {
@@ -42,6 +43,7 @@ const chosen = {
     this.inverted = parts.get("inverted") === "1";
     this.trim = parts.get("trim") !== "0";
     this.search = parts.get("search") || "";
+    this.zoom = parts.get("zoom") || "";
     this.range = valid ? range : null;
   },
 };
@@ -94,8 +96,9 @@ const total = (column) => column.reduce((sum, value) => sum + value, 0);
 
 /** Nanoseconds of a range of spans. */
 function rangeTimes() {
-  const width = recorded.activity.width;
-  return chosen.range ? [chosen.range[0] * width, Math.min(chosen.range[1] * width, recorded.duration)] : [0, recorded.duration];
+  if (!chosen.range) return [0, recorded.duration];
+  const { width } = recorded.activity;
+  return [chosen.range[0] * width, Math.min(chosen.range[1] * width, recorded.duration)];
 }
 
 /** What the chosen range and measure mean, where that is not obvious. */

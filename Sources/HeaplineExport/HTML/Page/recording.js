@@ -41,7 +41,7 @@ const logPanel = {
     this.table = table;
   },
   draw() {
-    const [from, to] = rangeTimes.call(null);
+    const [from, to] = rangeTimes();
     this.table.set(chosen.range ? recorded.log.lines.filter((line) => line[0] >= from && line[0] <= to) : recorded.log.lines);
   },
 };

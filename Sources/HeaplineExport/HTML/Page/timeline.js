@@ -245,12 +245,15 @@ const chart = {
   /** A stepped line; with a fill also the area below it. */
   path(ctx, column, y, stroke, fill, floor, width = recorded.timeline.width) {
     ctx.beginPath();
-    let begun = false, last = null;
+    let first = null, last = null;
     for (let i = 0; i < column.length; i++) {
       if (column[i] == null) continue;
+      if (i * width >= this.span) break;
       const value = y(column[i]);
-      if (!begun) ctx.moveTo(this.x(i * width), value);
-      begun = true;
+      if (first == null) {
+        first = this.x(i * width);
+        ctx.moveTo(first, value);
+      }
       ctx.lineTo(this.x(i * width), value);
       last = this.x(Math.min((i + 1) * width, this.span));
       ctx.lineTo(last, value);
@@ -262,7 +265,7 @@ const chart = {
     ctx.lineWidth = 1;
     if (!fill || last == null) return;
     ctx.lineTo(last, floor);
-    ctx.lineTo(this.left, floor);
+    ctx.lineTo(first, floor);
     ctx.closePath();
     ctx.fillStyle = fill;
     ctx.fill();
