@@ -41,7 +41,7 @@ let package = Package(
         .target(
             name: "CHeaplineHooks", dependencies: ["CHeaplineRecorder", "CHeaplineFormat"],
             exclude: ["preload.map"], cSettings: c + [.headerSearchPath("../CHeaplineRecorder")]),
-        .target(name: "CESPHeap", dependencies: ["CHeaplineRecorder"], cSettings: c),
+        .target(name: "CESPHeap", dependencies: ["CHeaplineRecorder"], exclude: ["firmware"], cSettings: c),
 
         // Swift: starts the recording, and reads what it wrote.
         .target(name: "HeaplineCollector", dependencies: ["CHeaplineFormat", "CHeaplineRecorder"], swiftSettings: swift),
@@ -52,7 +52,10 @@ let package = Package(
             name: "HeaplineExport", dependencies: ["HeaplineAnalysis", "HeaplineCollector"],
             resources: [.embedInCode("HTML/Page")], swiftSettings: swift),
         .target(
-            name: "Heapline", dependencies: ["CHeaplineRecorder", "CESPHeap", "HeaplineCollector", "HeaplineAnalysis"],
+            name: "Heapline",
+            dependencies: [
+                "CHeaplineFormat", "CHeaplineRecorder", "CESPHeap", "HeaplineCollector", "HeaplineAnalysis", "HeaplineExport",
+            ],
             swiftSettings: swift),
         .target(name: "HeaplineTesting", dependencies: ["Heapline"], swiftSettings: swift),
         .executableTarget(
@@ -62,25 +65,47 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift,
-            plugins: ["PreloadLibrary"]),
+            plugins: ["PreloadLibrary", "FirmwareLibrary"]),
         .plugin(name: "PreloadLibrary", capability: .buildTool()),
+        .plugin(name: "FirmwareLibrary", capability: .buildTool()),
 
+        // Programs that the tests run: without us; with the recorder; with recorder and hooks; from C++ and from Swift.
         .executableTarget(
             name: "Victim", path: "Tests/Victim", cSettings: c,
             linkerSettings: [.linkedLibrary("dl"), .linkedLibrary("pthread")]),
+        .executableTarget(
+            name: "TraceModel", dependencies: ["CESPHeap"], path: "Tests/TraceModel", cSettings: c,
+            linkerSettings: [.linkedLibrary("pthread")]),
+        .executableTarget(name: "Linked", dependencies: ["CHeaplineRecorder"], path: "Tests/Linked", cSettings: c),
+        .executableTarget(
+            name: "LinkedHooks", dependencies: ["CHeaplineRecorder", "CHeaplineHooks"], path: "Tests/LinkedHooks",
+            cSettings: c, linkerSettings: [.linkedLibrary("pthread")]),
+        .executableTarget(
+            name: "LinkedCXX", dependencies: ["CHeaplineRecorder", "CHeaplineHooks"], path: "Tests/LinkedCXX"),
+        .executableTarget(
+            name: "LinkedSwift", dependencies: ["Heapline", "HeaplineAnalysis", "HeaplineExport", "CHeaplineHooks"],
+            path: "Tests/LinkedSwift", swiftSettings: swift),
         .testTarget(
-            name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], swiftSettings: swift),
+            name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], exclude: ["Fixtures"], swiftSettings: swift),
+        .testTarget(
+            name: "CHeaplineRecorderTests", exclude: ["StackVictim"], swiftSettings: swift),
         .testTarget(
             name: "HeaplineAnalysisTests",
             dependencies: ["HeaplineAnalysis", "HeaplineCollector", "HeaplineExport", "CHeaplineFormat"],
             swiftSettings: swift),
         .testTarget(
             name: "HeaplineExportTests",
-            dependencies: ["HeaplineAnalysis", "HeaplineCollector", "HeaplineExport", "CHeaplineFormat"],
+            dependencies: ["HeaplineExport", "HeaplineAnalysis", "HeaplineCollector", "CHeaplineFormat"],
             swiftSettings: swift),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["HeaplineCLI", "HeaplineAnalysis", "Victim"], swiftSettings: swift),
+            name: "EndToEndTests",
+            dependencies: [
+                "HeaplineCLI", "HeaplineAnalysis", "Victim", "TraceModel", "Linked", "LinkedHooks", "LinkedCXX",
+                "LinkedSwift",
+            ],
+            swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6],
-    cLanguageStandard: .gnu17
+    cLanguageStandard: .gnu17,
+    cxxLanguageStandard: .cxx17
 )

@@ -12,33 +12,61 @@
 #include <errno.h>
 #include <string.h>
 
-#define EXPORT __attribute__((visibility("default")))
+#define EXPORT __attribute__((visibility("default"), noinline)) // never split either: see hl_here()
 
 const int hl_hooks_are_linked = 1;
 
-// 1 when the next allocator is known; 0 while it is being looked for.
+// 1 when the rarer functions of the next allocator are known; 0 while they are being looked for.
 static inline int ready(void) {
-    if (hl_unlikely(!hl_next.malloc)) hl_next_find();
-    return hl_next.malloc != NULL;
+    if (hl_unlikely(!hl_next.posix_memalign)) hl_next_find();
+    return hl_next.posix_memalign != NULL;
 }
 
-EXPORT void *malloc(size_t size) {
-    if (hl_unlikely(!ready())) return hl_next_arena(size, 16);
+// malloc and free, by far the most called, each have three bodies: one that records, one for the modes that mostly only
+// count, and the next allocator's itself when nothing is to be done. The hook jumps to one of them (musttail: the caller's
+// frame stays the caller's), so that none pays for another's registers.
+#define JUMP __attribute__((musttail)) return
+
+__attribute__((noinline)) static void *malloc_recorded(size_t size) {
     void *block = hl_next.malloc(size);
     hl_record_alloc(HL_KIND_ALLOC, (uintptr_t)block, size, hl_here());
     return block;
 }
 
-EXPORT void free(void *block) {
-    if (!block) return;
-    if (hl_unlikely(hl_next_in_arena(block))) return;
-    if (hl_unlikely(!ready())) return;
+__attribute__((noinline)) static void *malloc_counted(size_t size) {
+    void *block = hl_next.malloc(size);
+    struct hl_registers here = hl_here();
+    hl_record_alloc_otherwise(HL_KIND_ALLOC, (uintptr_t)block, size, here.pc, here.sp, here.fp);
+    return block;
+}
+
+EXPORT void *malloc(size_t size) {
+    uint32_t state = hl_record_state();
+    if (hl_likely(state == HL_GATE_RECORD)) JUMP malloc_recorded(size);
+    if (state == HL_GATE_OFF) JUMP hl_next.malloc(size);
+    JUMP malloc_counted(size);
+}
+
+__attribute__((noinline)) static void free_recorded(void *block) {
     hl_record_free(HL_KIND_FREE, (uintptr_t)block, hl_here());
     hl_next.free(block);
 }
 
+__attribute__((noinline)) static void free_counted(void *block) {
+    struct hl_registers here = hl_here();
+    hl_record_free_otherwise(HL_KIND_FREE, (uintptr_t)block, here.pc, here.sp, here.fp);
+    hl_next.free(block);
+}
+
+EXPORT void free(void *block) {
+    if (!block || hl_unlikely(hl_next_in_arena(block))) return;
+    uint32_t state = hl_record_state();
+    if (hl_likely(state == HL_GATE_RECORD)) JUMP free_recorded(block);
+    if (state == HL_GATE_OFF) JUMP hl_next.free(block);
+    JUMP free_counted(block);
+}
+
 EXPORT void *calloc(size_t count, size_t size) {
-    if (hl_unlikely(!ready())) return hl_next_arena(count * size, 16);
     void *block = hl_next.calloc(count, size);
     size_t bytes;
     if (hl_unlikely(__builtin_mul_overflow(count, size, &bytes))) bytes = SIZE_MAX;
@@ -65,7 +93,6 @@ static inline void *from_arena(void *old, size_t size) {
 }
 
 EXPORT void *realloc(void *old, size_t size) {
-    if (hl_unlikely(!ready())) return hl_next_arena(size, 16);
     if (hl_unlikely(hl_next_in_arena(old))) return from_arena(old, size);
     if (!old) {
         void *block = hl_next.realloc(NULL, size);
@@ -88,7 +115,6 @@ EXPORT void *reallocarray(void *old, size_t count, size_t size) {
         errno = ENOMEM;
         return NULL;
     }
-    if (hl_unlikely(!ready())) return hl_next_arena(bytes, 16);
     if (hl_unlikely(hl_next_in_arena(old))) return from_arena(old, bytes);
     if (!old) {
         void *block = hl_next.realloc(NULL, bytes);

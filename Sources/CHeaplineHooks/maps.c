@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define EXPORT __attribute__((visibility("default")))
+#define EXPORT __attribute__((visibility("default"), noinline)) // never split either: see hl_here()
 
 static inline int wanted(void) {
     return hl_recorder.maps != 0;

@@ -8,10 +8,20 @@
 #include <stdint.h>
 #include <string.h>
 
-struct hl_next hl_next;
+static void *first_malloc(size_t size);
+static void first_free(void *block);
+static void *first_calloc(size_t count, size_t size);
+static void *first_realloc(void *old, size_t size);
 
-#define ARENA_BYTES 65536u
-static char arena[ARENA_BYTES] __attribute__((aligned(64)));
+// Until the first call the four commonest lead to a search for themselves, so that no call needs to ask.
+struct hl_next hl_next = {
+    .malloc = first_malloc,
+    .free = first_free,
+    .calloc = first_calloc,
+    .realloc = first_realloc,
+};
+
+char hl_next_arena_bytes[HL_NEXT_ARENA_BYTES] __attribute__((aligned(64)));
 static size_t arena_used;
 static int finding; // this thread or another is inside hl_next_find()
 
@@ -20,26 +30,21 @@ void *hl_next_arena(size_t bytes, size_t alignment) {
     size_t used = __atomic_load_n(&arena_used, __ATOMIC_RELAXED), at; // the exchange checks it
     do {
         at = (used + alignment - 1) & ~(alignment - 1);
-        if (bytes > ARENA_BYTES || at + bytes > ARENA_BYTES) return NULL;
+        if (bytes > HL_NEXT_ARENA_BYTES || at + bytes > HL_NEXT_ARENA_BYTES) return NULL;
     } while (!__atomic_compare_exchange_n(&arena_used, &used, at + bytes, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
-    return arena + at; // zero, since given out only once
-}
-
-int hl_next_in_arena(const void *pointer) {
-    return (uintptr_t)pointer - (uintptr_t)arena < ARENA_BYTES;
+    return hl_next_arena_bytes + at; // zero, since given out only once
 }
 
 #define FIND(name) *(void **)&hl_next.name = dlsym(RTLD_NEXT, #name)
 
 void hl_next_find(void) {
-    if (hl_next.malloc || finding) return;
+    if (hl_next.malloc != first_malloc || finding) return;
     finding = 1;
     // These are everywhere, so dlsym succeeds and needs no memory for an error text …
-    void *next_malloc = dlsym(RTLD_NEXT, "malloc");
     FIND(free);
     FIND(calloc);
     FIND(realloc);
-    *(void **)&hl_next.malloc = next_malloc;
+    FIND(malloc);
     // … and with them in place a look-up that fails may allocate its error text as usual.
     FIND(memalign);
     FIND(posix_memalign);
@@ -50,6 +55,26 @@ void hl_next_find(void) {
     FIND(free_aligned_sized);
     FIND(dlclose);
     finding = 0;
+}
+
+static void *first_malloc(size_t size) {
+    hl_next_find();
+    return hl_next.malloc == first_malloc ? hl_next_arena(size, 16) : hl_next.malloc(size);
+}
+
+static void first_free(void *block) {
+    hl_next_find();
+    if (hl_next.free != first_free) hl_next.free(block);
+}
+
+static void *first_calloc(size_t count, size_t size) {
+    hl_next_find();
+    return hl_next.calloc == first_calloc ? hl_next_arena(count * size, 16) : hl_next.calloc(count, size);
+}
+
+static void *first_realloc(void *old, size_t size) {
+    hl_next_find();
+    return hl_next.realloc == first_realloc ? hl_next_arena(size, 16) : hl_next.realloc(old, size);
 }
 
 void *hl_next_operator(const char *name, int *by_allocator) {

@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 
+#define HL_NEXT_ARENA_BYTES 65536u
+
 struct hl_next {
     void *(*malloc)(size_t);
     void (*free)(void *);
@@ -22,11 +24,14 @@ struct hl_next {
 };
 extern struct hl_next hl_next;
 
-// Fills hl_next at the first call of any hook. While that goes on, requests are served from a small arena, which
-// needs no allocator; its blocks are never given back.
+// Fills hl_next; malloc, free, calloc and realloc do so at their first call. While that goes on, requests are served from a small
+// arena, which needs no allocator; its blocks are never given back.
 void hl_next_find(void);
 void *hl_next_arena(size_t bytes, size_t alignment);
-int hl_next_in_arena(const void *pointer);
+extern char hl_next_arena_bytes[HL_NEXT_ARENA_BYTES];
+static inline int hl_next_in_arena(const void *pointer) {
+    return (size_t)((const char *)pointer - hl_next_arena_bytes) < HL_NEXT_ARENA_BYTES;
+}
 // The next definition of a C++ operator, and whether it belongs to the library that provides malloc (not libstdc++ or libc++, whose
 // operators call malloc and so are recorded there). NULL when there is none.
 void *hl_next_operator(const char *name, int *by_allocator);

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#define EXPORT __attribute__((visibility("default")))
+#define EXPORT __attribute__((visibility("default"), noinline)) // never split either: see hl_here()
 
 struct operator {
     void *function;

@@ -8,6 +8,7 @@
 #include "platform.h"
 #include "preloaded.h"
 #include "record.h"
+#include "sample.h"
 #include "snapshot.h"
 
 #include <string.h>
@@ -25,6 +26,8 @@ static int running(void) {
     return hl_recorder.started && hl_recorder.process && hl_recorder.process->state == HL_STATE_RUNNING;
 }
 
+static uint32_t starting;
+
 static int own_start(const struct hl_options *options) {
     if (running()) return HL_ERROR_STATE;
     struct hl_options wanted = options ? *options : (struct hl_options){.depth = -1};
@@ -32,26 +35,32 @@ static int own_start(const struct hl_options *options) {
         wanted.backend > HL_BACKEND_CAS)
         return HL_ERROR_ARGUMENT;
     if (wanted.backend == HL_BACKEND_RSEQ && !hl_platform_rseq_offset()) return HL_ERROR_UNSUPPORTED;
+    if (hl_exchange(&starting, 1u)) return HL_ERROR_STATE; // by another thread, right now
     hl_exchange(&hl_gate.state, (uint32_t)HL_GATE_BUSY);
     hl_recorder.options = wanted;
     hl_recorder.has_collector = 0;
     hl_recorder.paused = 0;
-    hl_recorder.next_thread = 0;
+    hl_recorder.follows = 0;
+    hl_recorder.discarded = 0;
+    hl_recorder.problem[0] = 0;
     hl_recorder.directory[0] = 0;
     if (wanted.directory) {
         strncpy(hl_recorder.directory, wanted.directory, sizeof hl_recorder.directory - 1);
         hl_recorder.has_collector = 1;
     }
     if (hl_recorder.process) {
-        // A thread may still be inside an event of the recording before; it writes into that mapping, which stays.
+        // A thread may still be inside an event of the recording before. It gets the time to end it; one that takes longer finds
+        // everything at the same addresses (make_process), and its event becomes one of the new recording.
         uint32_t nobody = 0;
         hl_platform_wait(&nobody, 0, 2);
         hl_recorder.process = NULL;
     }
-    hl_threads_renewed();
     hl_platform_wipe_on_fork(&hl_gate, sizeof hl_gate);
+    const char *old_base = hl_recorder.base;
     int error = hl_recorder_start();
+    if (!error && old_base) hl_threads_renewed(old_base);
     hl_store_relaxed(&hl_gate.state, error ? (uint32_t)HL_GATE_OFF : state_for_mode());
+    hl_store_release(&starting, 0u); // pairs with the exchange above
     return error;
 }
 
@@ -98,13 +107,15 @@ static int own_mark(const char *text) {
 }
 
 static int own_counts_now(struct hl_counts *counts) {
-    if (!hl_recorder.process) return HL_ERROR_STATE;
+    running(); // in a forked child nothing of the parent's is left
+    if (!hl_recorder.process || hl_recorder.discarded) return HL_ERROR_STATE;
     hl_process_counts(hl_recorder.process, counts);
     return 0;
 }
 
 static int own_snapshot(const char *path) {
-    if (!hl_recorder.process) return HL_ERROR_STATE;
+    running();
+    if (!hl_recorder.process || hl_recorder.discarded) return HL_ERROR_STATE;
     struct hl_quiet quiet = hl_quiet_begin();
     int error = hl_snapshot_write(path);
     hl_quiet_end(quiet);
@@ -112,23 +123,23 @@ static int own_snapshot(const char *path) {
 }
 
 static int own_discard(void) {
-    if (!hl_recorder.process || running()) return HL_ERROR_STATE;
+    if (running() || !hl_recorder.process || hl_recorder.discarded) return HL_ERROR_STATE;
+    hl_recorder.discarded = 1;
+    // The first page says that the recording has ended; the rest is given back before the next recording does it.
+    hl_platform_release(hl_recorder.base + HL_CORES_OFFSET, hl_recorder.bytes - HL_CORES_OFFSET);
     hl_platform_unlink(hl_recorder.path);
     hl_platform_remove_directory(hl_recorder.directory); // stays when others' files are in it
     return 0;
 }
 
 static const char *own_process_path(void) {
-    return hl_recorder.process ? hl_recorder.path : NULL;
+    running();
+    return hl_recorder.process && !hl_recorder.discarded ? hl_recorder.path : NULL;
 }
 
 static void own_ignore_this_thread(int ignore) {
-    struct hl_thread *self = hl_thread_self;
-    if (!self && running()) self = hl_thread_enter();
-    if (!self) return;
-    // Relaxed: only this thread looks at it.
-    if (ignore) __atomic_fetch_or(&self->skip, HL_SKIP_IGNORED, __ATOMIC_RELAXED);
-    else __atomic_fetch_and(&self->skip, ~HL_SKIP_IGNORED, __ATOMIC_RELAXED);
+    running();
+    hl_thread_ignore(ignore);
 }
 
 static const char *own_last_problem(void) {
@@ -144,16 +155,25 @@ static uint32_t own_stack_of(const uint64_t *pcs, uint32_t count) {
 }
 
 static uint32_t own_stack_from(uintptr_t pc, uintptr_t sp, uintptr_t fp) {
-    uint32_t state;
+    uint32_t state = hl_record_state();
     struct hl_thread *self = hl_record_begin(&state);
-    if (!self || self->skip || !hl_recorder.depth) return HL_ROOT_NONE;
-    return hl_stack_capture(self->memo, (struct hl_registers){.pc = pc, .sp = sp, .fp = fp}, hl_recorder.depth);
+    if (!self || !hl_recorder.depth || (self->skip && !hl_record_renew(self))) return HL_ROOT_NONE;
+    return hl_stack_capture(self->memo, pc, sp, fp, hl_recorder.depth);
+}
+
+// In mode sample: whether this event is one of those to be recorded.
+static int is_sampled(struct hl_thread *self, enum hl_kind kind, uint64_t address, uint64_t size) {
+    if (kind == HL_KIND_ALLOC || kind == HL_KIND_REALLOC_ALLOC)
+        return (self->until_sample -= (int64_t)size) <= 0 && hl_sample_take(self, address, size);
+    if (kind == HL_KIND_FREE || kind == HL_KIND_REALLOC_FREE)
+        return hl_sample_may_hold(address) && hl_sample_drop(address);
+    return 1;
 }
 
 static void own_event_of_thread(enum hl_kind kind, uint64_t address, uint64_t size, uint32_t stack, uint32_t thread) {
-    uint32_t state;
+    uint32_t state = hl_record_state();
     struct hl_thread *self = hl_record_begin(&state);
-    if (!self || self->skip) return;
+    if (!self || (self->skip && !hl_record_renew(self)) || kind <= HL_KIND_NONE || kind >= HL_KIND_COUNT_) return;
     switch (kind) {
     case HL_KIND_REALLOC_ALLOC:
         hl_bump(&self->counts->reallocations, 1);
@@ -168,7 +188,7 @@ static void own_event_of_thread(enum hl_kind kind, uint64_t address, uint64_t si
     case HL_KIND_ALLOC_FAIL: hl_bump(&self->counts->failures, 1); break;
     default: break;
     }
-    if (state == HL_GATE_COUNT) return;
+    if (state == HL_GATE_COUNT || (state == HL_GATE_SAMPLE && !is_sampled(self, kind, address, size))) return;
     hl_record_write(kind, address, size, hl_site(stack, thread == UINT32_MAX ? self->index : thread));
 }
 
@@ -255,6 +275,12 @@ void hl_ignore_this_thread(int ignore) {
 }
 const char *hl_last_problem(void) {
     return recorder()->last_problem();
+}
+// Weak: nothing of the hooks comes into a program that did not link them.
+extern const int hl_hooks_are_linked __attribute__((weak));
+
+int hl_has_hooks(void) {
+    return hl_preloaded_other() != NULL || &hl_hooks_are_linked != NULL;
 }
 int hl_is_running(void) {
     return recorder()->is_running();

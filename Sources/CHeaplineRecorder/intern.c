@@ -5,9 +5,9 @@
 //
 // Protocol. A writer of a new node reserves the next id in `nodes_made`, fills the node, stores its flags with release (the
 // node exists for the reader), then puts (tag, id) into an empty index entry by compare-exchange with release (the node
-// exists for other threads, whose acquire load of the entry lets them see it filled). Nothing is ever moved or taken
-// out, so a thread killed or interrupted in between leaves at worst a node that nobody refers to. Two threads that
-// make the same node at once: the loser of the compare-exchange finds the winner's entry and uses it.
+// exists for other threads, whose acquire load of the entry lets them see it filled). No node is ever moved, so a thread
+// killed or interrupted in between leaves at worst a node that nobody refers to. Two threads that make the same node
+// at once: the loser of the compare-exchange looks again, finds the winner's entry, and uses it.
 //
 // Groups. A walk turns up to HL_GROUP_FRAMES new frames at once into an id: one cache line holds (parent, pcs) → id, and is found by
 // a hash of all the pcs outward, not of the parent's id, so that the lines of a deep stack are fetched at the same time
@@ -20,6 +20,7 @@
 
 #define NODES_PER_GROWTH 4096u // 64 KiB
 #define PROBE_LIMIT 64u
+#define ENTRY_GONE (~UINT64_C(0) << 32) // id 0, which no entry has
 // The last part of the table is kept for stacks that begin at HL_ROOT_TABLE_FULL: a full table shortens stacks, not to nothing.
 #define FULL_RESERVE(capacity) ((capacity) / 16)
 
@@ -50,7 +51,6 @@ static struct {
     uint64_t mask;      // entries - 1
     uint32_t capacity;
     uint32_t grown;     // nodes that have storage
-    uint32_t first_id;  // ids below belong to an earlier epoch and are not given out any more
     int (*grow)(size_t bytes);
 } table;
 
@@ -69,10 +69,19 @@ int hl_intern_start(struct hl_node *nodes, uint64_t *nodes_made, uint32_t capaci
     while (entries < (uint64_t)capacity * 2) {
         entries *= 2;
     }
-    uint64_t *index = hl_system_memory(entries * sizeof *index);
-    struct group_cache *groups = group_cache_make(FIRST_LINES);
-    if (index == NULL || groups == NULL) {
-        return 0;
+    uint64_t *index = table.index;
+    struct group_cache *groups = table.groups;
+    if (index != NULL && groups != NULL && table.mask == entries - 1) { // of an earlier recording
+        uint64_t lines = groups->mask;
+        hl_system_memory_wipe(index, entries * sizeof *index);
+        hl_system_memory_wipe(groups, sizeof *groups + (lines + 1 + GROUP_PROBES) * sizeof(struct group));
+        groups->mask = lines;
+    } else {
+        index = hl_system_memory(entries * sizeof *index);
+        groups = group_cache_make(FIRST_LINES);
+        if (index == NULL || groups == NULL) {
+            return 0;
+        }
     }
     table.groups = groups;
     if (__atomic_load_n(nodes_made, __ATOMIC_RELAXED) < HL_ROOT_COUNT) {
@@ -83,17 +92,10 @@ int hl_intern_start(struct hl_node *nodes, uint64_t *nodes_made, uint32_t capaci
     table.mask = entries - 1;
     table.capacity = capacity;
     table.grown = 0;
-    table.first_id = HL_ROOT_COUNT;
     table.grow = grow;
     // Release: pairs with the acquire in hl_intern, which does nothing without an index.
     __atomic_store_n(&table.index, index, __ATOMIC_RELEASE);
     return 1;
-}
-
-void hl_intern_forget(void) {
-    // Relaxed: a capture under way may still use an id of the epoch that ends; none that starts later does.
-    __atomic_store_n(&table.first_id, (uint32_t)__atomic_load_n(table.made, __ATOMIC_RELAXED),
-                     __ATOMIC_RELAXED);
 }
 
 // Spreads all bits of `value` over all bits of the result, and back: no two values share one.
@@ -103,6 +105,10 @@ static inline uint64_t mix(uint64_t value) {
     value ^= value >> 32;
     value *= UINT64_C(0xd6e8feb86659fd93);
     return value ^ value >> 32;
+}
+
+static inline uint64_t hash_node(uint32_t parent, uint64_t pc, uint32_t flags) {
+    return mix((pc + flags) * UINT64_C(0x9e3779b97f4a7c15) ^ parent);
 }
 
 // A node's place for (parent, pc), or 0 when the table is full.
@@ -139,34 +145,74 @@ uint32_t hl_intern(uint32_t parent, uint64_t pc, uint32_t flags) {
     if (HL_UNWIND_UNLIKELY(index == NULL)) {
         return HL_ROOT_NONE;
     }
-    uint32_t first_id = __atomic_load_n(&table.first_id, __ATOMIC_RELAXED);
-    uint64_t hash = mix((pc + flags) * UINT64_C(0x9e3779b97f4a7c15) ^ parent);
+    uint64_t hash = hash_node(parent, pc, flags);
     uint64_t tag = hash & ~UINT64_C(0xffffffff);
     uint32_t made = 0;
-    for (uint64_t probe = 0; probe < PROBE_LIMIT; probe++) {
-        uint64_t *place = &index[(hash + probe) & table.mask];
-        uint64_t entry = __atomic_load_n(place, __ATOMIC_ACQUIRE);
-        if (HL_UNWIND_UNLIKELY(entry == 0)) {
-            if (made == 0) {
-                made = add_node(parent, pc, flags, parent == HL_ROOT_TABLE_FULL);
-                if (made == 0) {
-                    return HL_ROOT_TABLE_FULL;
+    for (int tries = 0; tries < 4; tries++) {
+        uint64_t *place = NULL; // the first that is free
+        uint64_t there = 0;
+        for (uint64_t probe = 0; probe < PROBE_LIMIT; probe++) {
+            uint64_t *each = &index[(hash + probe) & table.mask];
+            // Acquire: pairs with the release below; the node is filled.
+            uint64_t entry = __atomic_load_n(each, __ATOMIC_ACQUIRE);
+            if (HL_UNWIND_UNLIKELY(entry == 0 || entry == ENTRY_GONE)) {
+                if (place == NULL) {
+                    place = each;
+                    there = entry;
                 }
+                if (entry == 0) {
+                    break;
+                }
+                continue;
             }
-            if (__atomic_compare_exchange_n(place, &entry, tag | made, false, __ATOMIC_ACQ_REL,
-                                            __ATOMIC_ACQUIRE)) {
-                return made;
+            const struct hl_node *node = &table.nodes[(uint32_t)entry];
+            if (HL_UNWIND_LIKELY((entry ^ tag) >> 32 == 0 && node->pc == pc &&
+                                 node->parent == parent &&
+                                 (node->flags & ~HL_NODE_VALID) == flags)) {
+                return (uint32_t)entry;
             }
         }
-        uint32_t id = (uint32_t)entry;
-        const struct hl_node *node = &table.nodes[id];
-        if (HL_UNWIND_LIKELY((entry ^ tag) >> 32 == 0 && node->pc == pc &&
-                             node->parent == parent && id >= first_id &&
-                             (node->flags & ~HL_NODE_VALID) == flags)) {
-            return id;
+        if (made == 0) {
+            made = add_node(parent, pc, flags, parent == HL_ROOT_TABLE_FULL);
+            if (made == 0) {
+                return HL_ROOT_TABLE_FULL;
+            }
+        }
+        // Release: whoever finds the entry finds the node filled. On failure somebody else was here: look again.
+        if (place == NULL || __atomic_compare_exchange_n(place, &there, tag | made, false,
+                                                         __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+            break;
         }
     }
-    return made != 0 ? made : HL_ROOT_TABLE_FULL;
+    return made;
+}
+
+// A lookup passes over an entry that is gone, and the next new node takes its place.
+void hl_intern_forget(uintptr_t start, uintptr_t end) {
+    uint64_t *index = __atomic_load_n(&table.index, __ATOMIC_ACQUIRE);
+    if (index == NULL) {
+        return;
+    }
+    uint64_t made = __atomic_load_n(table.made, __ATOMIC_RELAXED);
+    for (uint64_t id = HL_ROOT_COUNT; id < made && id < table.capacity; id++) {
+        const struct hl_node *node = &table.nodes[id];
+        uint32_t flags = __atomic_load_n(&node->flags, __ATOMIC_ACQUIRE);
+        if (flags == 0 || node->pc < start || node->pc >= end) {
+            continue;
+        }
+        uint64_t hash = hash_node(node->parent, node->pc, flags & ~HL_NODE_VALID);
+        uint64_t wanted = (hash & ~UINT64_C(0xffffffff)) | id;
+        for (uint64_t probe = 0; probe < PROBE_LIMIT; probe++) {
+            uint64_t entry = wanted;
+            // Relaxed: whoever still finds the entry is using an id of code that was there when it began.
+            if (__atomic_compare_exchange_n(&index[(hash + probe) & table.mask], &entry,
+                                            ENTRY_GONE, false, __ATOMIC_RELAXED,
+                                            __ATOMIC_RELAXED) ||
+                entry == 0) {
+                break;
+            }
+        }
+    }
 }
 
 // MARK: Groups

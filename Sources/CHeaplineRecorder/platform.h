@@ -12,7 +12,9 @@ void hl_platform_unmap(void *at, size_t bytes);
 void hl_platform_wipe_on_fork(void *page, size_t bytes);
 int hl_platform_open(const char *path, int flags);  // close-on-exec
 void hl_platform_close(int fd);
-// Creates `path` with `bytes` of room and maps it shared.
+// Gives the storage of a shared mapping back where the file system can; its contents are then zero.
+void hl_platform_release(void *at, size_t bytes);
+// Creates `path` with `bytes` of room and maps it shared, in the place of what is at `*mapped` unless that is NULL.
 int hl_platform_create_shared(const char *path, size_t bytes, void **mapped);
 // Gives [at, at + bytes) of a shared mapping of `path` storage, so that touching it cannot fault.
 int hl_platform_populate(void *at, size_t bytes, const char *path, size_t offset);

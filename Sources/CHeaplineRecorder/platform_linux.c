@@ -69,6 +69,10 @@ void hl_platform_wipe_on_fork(void *page, size_t bytes) {
     CALL(SYS_madvise, page, bytes, MADV_WIPEONFORK, 0, 0, 0);
 }
 
+void hl_platform_release(void *at, size_t bytes) {
+    CALL(SYS_madvise, at, bytes, MADV_REMOVE, 0, 0, 0);
+}
+
 int hl_platform_open(const char *path, int flags) {
     return (int)CALL(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, 0600, 0, 0);
 }
@@ -82,7 +86,8 @@ int hl_platform_create_shared(const char *path, size_t bytes, void **mapped) {
     if (fd < 0) return fd;
     long result = CALL(SYS_ftruncate, fd, bytes, 0, 0, 0, 0);
     if (!failed(result)) {
-        result = CALL(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+        int place = *mapped ? MAP_FIXED : 0;
+        result = CALL(SYS_mmap, *mapped, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | place, fd, 0);
         if (!failed(result)) *mapped = (void *)result;
     }
     // No descriptor stays open: the program's own numbers must not change, and it may close any it does not know.

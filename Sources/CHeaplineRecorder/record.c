@@ -5,6 +5,7 @@
 #include "record.h"
 #include "modules.h"
 #include "platform.h"
+#include "sample.h"
 
 #include <sched.h>
 
@@ -18,6 +19,12 @@ HL_SLOW uint32_t hl_record_core(void) {
         core = found < 0 ? 0 : (unsigned)found;
     }
     return core < hl_recorder.core_count ? core : hl_recorder.core_count;
+}
+
+HL_SLOW int hl_record_renew(struct hl_thread *self) {
+    if (hl_load_relaxed(&self->skip) != HL_SKIP_STALE) return 0; // our own thread's
+    hl_thread_renew(self);
+    return hl_load_relaxed(&self->skip) == 0;
 }
 
 HL_SLOW void hl_record_skipped(struct hl_thread *self, enum hl_kind kind, uint64_t address, uint64_t size) {
@@ -38,6 +45,50 @@ HL_SLOW void hl_record_skipped(struct hl_thread *self, enum hl_kind kind, uint64
     hl_record_write(kind, address, size, hl_site(skip & HL_SKIP_LIMBO ? HL_ROOT_LIMBO : HL_ROOT_NONE, self->index));
 }
 
+HL_SLOW static void sampled(struct hl_thread *self, enum hl_kind kind, uint64_t address, uint64_t size,
+                            struct hl_registers from) {
+    hl_record_event(self, kind, address, size, from);
+}
+
+void hl_record_alloc_otherwise(enum hl_kind kind, uint64_t address, uint64_t size, uintptr_t pc, uintptr_t sp,
+                               uintptr_t fp) {
+    uint32_t state = hl_record_state();
+    struct hl_thread *self = hl_record_begin(&state);
+    if (hl_unlikely(!self)) return;
+    if (hl_unlikely(self->skip || !address) && (!address || !hl_record_renew(self))) {
+        hl_record_skipped(self, address ? kind : HL_KIND_ALLOC_FAIL, address, size);
+        return;
+    }
+    state = hl_record_state(); // again: a thread's first event takes a while, and recording may have ended meanwhile
+    if (hl_unlikely(state <= HL_GATE_BUSY)) return;
+    hl_bump(&self->counts->allocations, 1);
+    hl_bump(&self->counts->bytes, size);
+    if (state == HL_GATE_COUNT) return;
+    if (state == HL_GATE_SAMPLE && (hl_likely((self->until_sample -= (int64_t)size) > 0) ||
+                                    !hl_sample_take(self, address, size)))
+        return;
+    sampled(self, kind, address, size, (struct hl_registers){pc, sp, fp});
+}
+
+void hl_record_free_otherwise(enum hl_kind kind, uint64_t address, uintptr_t pc, uintptr_t sp, uintptr_t fp) {
+    uint32_t state = hl_record_state();
+    struct hl_thread *self = hl_record_begin(&state);
+    if (hl_unlikely(!self)) return;
+    if (hl_unlikely(self->skip) && !hl_record_renew(self)) {
+        hl_record_skipped(self, kind, address, 0);
+        return;
+    }
+    state = hl_record_state(); // again, as above
+    if (hl_unlikely(state <= HL_GATE_BUSY)) return;
+    hl_bump(&self->counts->frees, 1);
+    if (state == HL_GATE_COUNT) return;
+    if (state == HL_GATE_SAMPLE && (hl_likely(!hl_sample_may_hold(address)) || !hl_sample_drop(address))) return;
+    if (hl_recorder.free_stacks)
+        sampled(self, kind, address, 0, (struct hl_registers){pc, sp, fp});
+    else
+        hl_record_write(kind, address, 0, hl_site(HL_ROOT_NONE, self->index));
+}
+
 HL_SLOW void hl_record_at_segment_change(void) {
     struct hl_thread *self = hl_thread_self;
     if (!self || self->skip) return;
@@ -46,7 +97,7 @@ HL_SLOW void hl_record_at_segment_change(void) {
 }
 
 HL_SLOW void hl_record_realloc_failed(uint64_t old, uint64_t size) {
-    uint32_t state;
+    uint32_t state = hl_record_state();
     struct hl_thread *self = hl_record_begin(&state);
     if (!self || self->skip) return;
     hl_bump(&self->counts->frees, -1);
@@ -55,9 +106,9 @@ HL_SLOW void hl_record_realloc_failed(uint64_t old, uint64_t size) {
 }
 
 HL_SLOW void hl_record_map(enum hl_kind kind, uint64_t address, uint64_t size, struct hl_registers from) {
-    uint32_t state;
+    uint32_t state = hl_record_state();
     struct hl_thread *self = hl_record_begin(&state);
     if (!self || self->skip || state != HL_GATE_RECORD) return;
-    uint32_t stack = hl_recorder.depth ? hl_stack_capture(self->memo, from, hl_recorder.depth) : HL_ROOT_NONE;
+    uint32_t stack = hl_recorder.depth ? hl_stack_capture(self->memo, from.pc, from.sp, from.fp, hl_recorder.depth) : HL_ROOT_NONE;
     hl_record_write(kind, address, size, hl_site(stack, self->index));
 }

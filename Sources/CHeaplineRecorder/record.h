@@ -18,14 +18,16 @@
 uint32_t hl_record_core(void);
 // Slow twins: a thread whose events are not to be recorded as usual (ours, ignored, or in limbo) …
 HL_SLOW void hl_record_skipped(struct hl_thread *self, enum hl_kind kind, uint64_t address, uint64_t size);
+// … 1 when it only had to be made fit for another recording, and its event can go the usual way …
+HL_SLOW int hl_record_renew(struct hl_thread *self);
 // … a record of mode sample whose turn has come, or a free of a sampled block …
 HL_SLOW int hl_sample_take(struct hl_thread *self, uint64_t address, uint64_t size);
 HL_SLOW int hl_sample_drop(uint64_t address);
-extern uint64_t *hl_sample_filter; // see sample.c
 // … and what is done now and then, when a core moves to its next segment.
 HL_SLOW void hl_record_at_segment_change(void);
 
-// Where a hook stands: the registers of its caller.
+// Where a hook stands: the registers of its caller. Only in functions that are `noinline`: the compiler would split others
+// into a hot and a cold part, and the cold one would find itself called by the hot one.
 #define hl_here()                                                                                  \
     ((struct hl_registers){                                                                        \
         .pc = (uintptr_t)__builtin_return_address(0),                                              \
@@ -56,9 +58,13 @@ HL_HOT void hl_record_write(enum hl_kind kind, uint64_t address, uint64_t size, 
            hl_buffer_next_segment(core, cursor) == 0);
 }
 
-// The thread whose event this is, or NULL when there is nothing to record. `state` says how to record.
+// How this process records, read once for each event. Everything below HL_GATE_COUNT needs a look at what to do.
+HL_HOT uint32_t hl_record_state(void) {
+    return hl_load_relaxed(&hl_gate.state); // see hl_gate
+}
+
+// The thread whose event this is, or NULL when there is nothing to record. Updates a `state` of HL_GATE_WAKE.
 HL_HOT struct hl_thread *hl_record_begin(uint32_t *state) {
-    *state = hl_load_relaxed(&hl_gate.state); // see hl_gate
     if (hl_unlikely(*state <= HL_GATE_BUSY)) {
         if (*state != HL_GATE_WAKE || (*state = hl_gate_wake()) <= HL_GATE_BUSY) return NULL;
     }
@@ -67,48 +73,42 @@ HL_HOT struct hl_thread *hl_record_begin(uint32_t *state) {
     return self;
 }
 
+// The same in the modes that mostly only count, and whenever the gate is not simply open: out of line, in record.c.
+void hl_record_alloc_otherwise(enum hl_kind kind, uint64_t address, uint64_t size, uintptr_t pc, uintptr_t sp,
+                               uintptr_t fp);
+void hl_record_free_otherwise(enum hl_kind kind, uint64_t address, uintptr_t pc, uintptr_t sp, uintptr_t fp);
+
+// Stack, clock and record of an event that is already counted.
+HL_HOT void hl_record_event(struct hl_thread *self, enum hl_kind kind, uint64_t address, uint64_t size,
+                            struct hl_registers from) {
+    uint32_t stack = hl_recorder.depth ? hl_stack_capture(self->memo, from.pc, from.sp, from.fp, hl_recorder.depth) : HL_ROOT_NONE;
+    hl_record_write(kind, address, size, hl_site(stack, self->index));
+}
+
 // After an allocation: `address` is what the allocator gave, 0 when it failed. `kind`: ALLOC or REALLOC_ALLOC.
 HL_HOT void hl_record_alloc(enum hl_kind kind, uint64_t address, uint64_t size, struct hl_registers from) {
-    uint32_t state;
-    struct hl_thread *self = hl_record_begin(&state);
-    if (hl_unlikely(!self)) return;
-    if (hl_unlikely(self->skip || !address)) {
-        hl_record_skipped(self, address ? kind : HL_KIND_ALLOC_FAIL, address, size);
+    struct hl_thread *self = hl_thread_self;
+    if (hl_unlikely(hl_record_state() != HL_GATE_RECORD || !self || self->skip || !address)) {
+        hl_record_alloc_otherwise(kind, address, size, from.pc, from.sp, from.fp);
         return;
     }
     hl_bump(&self->counts->allocations, 1);
     hl_bump(&self->counts->bytes, size);
-    if (state != HL_GATE_RECORD) {
-        if (state == HL_GATE_COUNT || hl_likely((self->until_sample -= (int64_t)size) > 0) ||
-            !hl_sample_take(self, address, size))
-            return;
-    }
-    uint32_t stack = hl_recorder.depth ? hl_stack_capture(self->memo, from, hl_recorder.depth) : HL_ROOT_NONE;
-    hl_record_write(kind, address, size, hl_site(stack, self->index));
-}
-
-HL_HOT int hl_sample_may_hold(uint64_t address) {
-    uint64_t bit = address * 0x9e3779b97f4a7c15u >> 46; // 2^18 bits
-    return (int)(hl_load_relaxed(&hl_sample_filter[bit >> 6]) >> (bit & 63) & 1); // own sample, or another's published by the program
+    hl_record_event(self, kind, address, size, from);
 }
 
 // Before a free of `address`, which is not null. `kind`: FREE or REALLOC_FREE.
 HL_HOT void hl_record_free(enum hl_kind kind, uint64_t address, struct hl_registers from) {
-    uint32_t state;
-    struct hl_thread *self = hl_record_begin(&state);
-    if (hl_unlikely(!self)) return;
-    if (hl_unlikely(self->skip)) {
-        hl_record_skipped(self, kind, address, 0);
+    struct hl_thread *self = hl_thread_self;
+    if (hl_unlikely(hl_record_state() != HL_GATE_RECORD || !self || self->skip)) {
+        hl_record_free_otherwise(kind, address, from.pc, from.sp, from.fp);
         return;
     }
     hl_bump(&self->counts->frees, 1);
-    if (state != HL_GATE_RECORD) {
-        if (state == HL_GATE_COUNT || hl_likely(!hl_sample_may_hold(address)) || !hl_sample_drop(address)) return;
-    }
-    uint32_t stack = HL_ROOT_NONE;
-    if (hl_unlikely(hl_recorder.free_stacks) && hl_recorder.depth)
-        stack = hl_stack_capture(self->memo, from, hl_recorder.depth);
-    hl_record_write(kind, address, 0, hl_site(stack, self->index));
+    if (hl_unlikely(hl_recorder.free_stacks))
+        hl_record_event(self, kind, address, 0, from);
+    else
+        hl_record_write(kind, address, 0, hl_site(HL_ROOT_NONE, self->index));
 }
 
 // A reallocation went well: its two halves were recorded; this only counts it.

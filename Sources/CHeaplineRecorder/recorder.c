@@ -98,25 +98,29 @@ static int make_process(void) {
     if (segments < 2 * (hl_recorder.core_count + 1)) segments = 2 * (hl_recorder.core_count + 1);
 
     size_t segments_offset = HL_NODES_OFFSET + NODES * sizeof(struct hl_node);
-    hl_recorder.bytes = segments_offset + (size_t)segments * HL_SEGMENT_BYTES;
+    size_t bytes = segments_offset + (size_t)segments * HL_SEGMENT_BYTES;
+    // Another recording in this process takes the place of the one before: a thread that was interrupted in the middle of
+    // one of its events may still write there. The unused memory of earlier files goes with their mapping.
+    void *base = bytes <= hl_recorder.bytes ? hl_recorder.base : NULL;
     hl_recorder.pid = hl_platform_pid();
     snprintf(hl_recorder.path, sizeof hl_recorder.path, "%.500s/%u-%llx.process", hl_recorder.directory,
              hl_recorder.pid, (unsigned long long)hl_clock_counter());
     // Under another name until it is filled in: whoever watches the directory finds whole files only.
     char hidden[576];
     snprintf(hidden, sizeof hidden, "%s.new", hl_recorder.path);
-    void *base = NULL;
-    int error = hl_platform_create_shared(hidden, hl_recorder.bytes, &base);
+    int reused = base != NULL;
+    int error = hl_platform_create_shared(hidden, bytes, &base);
     if (error) return problem("the process file could not be made in the session directory", error);
     char final[sizeof hl_recorder.path];
     memcpy(final, hl_recorder.path, sizeof final);
     hl_recorder.base = base;
+    if (!reused) hl_recorder.bytes = bytes;
     memcpy(hl_recorder.path, hidden, sizeof hl_recorder.path);
     size_t head = HL_CORES_OFFSET + (((hl_recorder.core_count + 1) * sizeof(struct hl_core) + 4095) & ~4095u);
     error = hl_recorder_populate(0, head);
     if (error) {
-        hl_platform_unmap(base, hl_recorder.bytes);
-        return problem("the session directory has no room", error);
+        hl_platform_unlink(hidden);
+        return problem("the session directory has no room", error); // mapped for the next attempt
     }
 
     struct hl_process *process = base;
@@ -183,12 +187,21 @@ int hl_recorder_start(void) {
     return 0;
 }
 
-// A forked child: everything of the parent's is still mapped, nothing of it may be written.
+// A forked child: everything of the parent's is still mapped, nothing of it may be written. It is recorded when
+// the environment asked for its parent; who called hl_start() meant this process, and a child can call it, too.
 static int start_in_child(void) {
+    int wanted = hl_recorder.follows && hl_recorder.process && hl_recorder.process->state == HL_STATE_RUNNING;
     hl_threads_forked();
-    hl_platform_unmap(hl_recorder.base, hl_recorder.bytes);
+    if (hl_recorder.base) hl_platform_unmap(hl_recorder.base, hl_recorder.bytes);
+    hl_recorder.base = NULL;
+    hl_recorder.bytes = 0;
     hl_recorder.process = NULL;
     hl_recorder.next_thread = 0;
+    if (!wanted) {
+        hl_recorder.started = 0;
+        hl_recorder.problem[0] = 0;
+        return HL_ERROR_STATE;
+    }
     char text[32];
     if (hl_environment_get("HEAPLINE_ONLY", text, sizeof text)) return HL_ERROR_STATE;
     hl_platform_wipe_on_fork(&hl_gate, sizeof hl_gate);
@@ -228,6 +241,7 @@ HL_SLOW uint32_t hl_gate_wake(void) {
         if (wish == HL_WISH_RECORD) {
             int own_session = !hl_recorder.directory[0];
             hl_recorder.has_collector = 1;
+            hl_recorder.follows = 1;
             hl_platform_wipe_on_fork(&hl_gate, sizeof hl_gate);
             if (hl_recorder_start() == 0) {
                 if (own_session) hl_recorder.has_collector = hl_collector_start(output) == 0;

@@ -41,6 +41,8 @@ struct hl_recorder {
     uint32_t next_thread;
     uint32_t paused;
     uint32_t started;        // 1 once hl_start or the environment started it
+    uint32_t follows;        // forked children are recorded too: started by the environment
+    uint32_t discarded;      // the files are gone, and what was in them
     struct hl_process *process;
     char *base;
     size_t bytes;            // of the mapping

@@ -22,8 +22,8 @@ void hl_process_counts(const struct hl_process *process, struct hl_counts *count
     *counts = (struct hl_counts){.sums = process->retired};
     counts->ticks = hl_clock_counter() - process->clock_base;
     for (uint32_t i = 0; i < HL_MAX_THREAD_SLOTS; i++) {
-        // Slots are taken from the front and their storage is made 64 at a time; a page with none in use ends the list.
-        if (i % 64 == 0 && i && !slots[i - 1].thread) break;
+        // Slots are used from the front and their storage is made 64 at a time: one that never was used ends the list.
+        if (i % 64 == 0 && i && !hl_load_relaxed(&slots[i - 1].used)) break;
         counts->sums.allocations += slots[i].allocations;
         counts->sums.frees += slots[i].frees;
         counts->sums.reallocations += slots[i].reallocations;
@@ -36,7 +36,9 @@ void hl_process_counts(const struct hl_process *process, struct hl_counts *count
 struct writer {
     int fd;
     int error;
-    uint64_t clock_hz;
+    struct hl_thread_counts seen;
+    uint64_t until; // how long to wait for threads in the middle of an event, …
+    int patient;    // … when the recording has ended
     char *scratch;
     uint8_t *out;
     struct hl_record *batch;
@@ -53,8 +55,23 @@ static void chunk(struct writer *writer, struct hl_chunk header, const void *pay
         writer->error = hl_platform_write_all(writer->fd, zeros, 8 - header.stored_bytes % 8);
 }
 
+// What the snapshot holds, in the terms of struct hl_thread_counts.
+static void add_up(struct hl_thread_counts *sums, const struct hl_record *records, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        switch (hl_record_kind(&records[i])) {
+        case HL_KIND_ALLOC:
+        case HL_KIND_REALLOC_ALLOC: sums->allocations++; break;
+        case HL_KIND_FREE:
+        case HL_KIND_REALLOC_FREE: sums->frees++; break;
+        case HL_KIND_REALLOC_FAIL: sums->frees--; break;
+        default: break;
+        }
+    }
+}
+
 static void events(struct writer *writer, uint32_t core, const struct hl_record *records, uint32_t count) {
     if (!count) return;
+    add_up(&writer->seen, records, count);
     size_t bytes = hl_events_encode(records, count, writer->out, writer->scratch);
     chunk(writer,
           (struct hl_chunk){
@@ -100,6 +117,8 @@ static void core_events(struct writer *writer, uint32_t core, uint32_t *order, u
         const char *end = i + 1 < segments ? segment + HL_SEGMENT_BYTES : hl_recorder.segments + cursor;
         const struct hl_record *record = (const struct hl_record *)(segment + HL_SEGMENT_HEADER_BYTES);
         for (; (const char *)record < end; record++) {
+            while (!hl_load_acquire(&record->time_kind) && writer->patient && hl_platform_monotonic_ns() < writer->until)
+                hl_platform_yield();
             if (!hl_load_acquire(&record->time_kind)) continue; // reserved, not yet written
             // Nearly always in order already: one step of insertion sort.
             uint32_t at = count++;
@@ -113,6 +132,32 @@ static void core_events(struct writer *writer, uint32_t core, uint32_t *order, u
         }
     }
     events(writer, core, writer->batch, count);
+}
+
+// Records in the buffers of all cores, or lost.
+static uint64_t records_there(const struct hl_process *process, uint32_t *order, uint32_t capacity) {
+    uint64_t there = 0;
+    for (int i = 0; i < HL_LOSS_COUNT; i++) there += hl_load_relaxed(&process->lost[i]);
+    for (uint32_t core = 0; core <= process->core_count; core++) {
+        uint64_t cursor = hl_load_acquire((uint64_t *)(hl_recorder.cores + core * sizeof(struct hl_core)));
+        uint32_t segments = chain(cursor, order, capacity);
+        if (!segments) continue;
+        uint64_t last = (cursor - 1) % HL_SEGMENT_BYTES + 1;
+        there += (segments - 1) * PER_SEGMENT + (last - HL_SEGMENT_HEADER_BYTES) / sizeof(struct hl_record);
+    }
+    return there;
+}
+
+// After the end of a recording: waits for threads that were in the middle of an event when it ended. They have counted it
+// and not yet written it; one that has no processor takes a while. In vain where somebody else has taken records.
+static void settle(const struct hl_process *process, uint32_t *order, uint32_t capacity, uint64_t until) {
+    while (process->mode == HL_MODE_ALL && !process->collector_pid && hl_platform_monotonic_ns() < until) {
+        struct hl_counts counts;
+        hl_process_counts(process, &counts);
+        if (records_there(process, order, capacity) >= counts.sums.allocations + counts.sums.frees) return;
+        uint32_t nobody = 0;
+        hl_platform_wait(&nobody, 0, 1);
+    }
 }
 
 // Ticks per second, measured over the life of the process where the processor does not say.
@@ -158,6 +203,10 @@ int hl_snapshot_write(const char *path) {
     struct hl_process copy = *process;
     copy.clock_hz = measure_hz(process);
     chunk(&writer, (struct hl_chunk){.kind = HL_CHUNK_PROCESS, .count = 1, .stored_bytes = sizeof copy}, &copy);
+    int ended = hl_load_acquire(&process->state) != HL_STATE_RUNNING; // pairs with the release in own_stop()
+    writer.until = hl_platform_monotonic_ns() + 1000000000u;
+    writer.patient = ended;
+    if (ended) settle(process, order, made + 1, writer.until);
     for (uint32_t core = 0; core <= hl_recorder.core_count; core++) core_events(&writer, core, order, made + 1);
 
     // Nodes and notes after the events: whatever an event refers to was complete before the event.
@@ -187,7 +236,8 @@ int hl_snapshot_write(const char *path) {
     chunk(&writer, (struct hl_chunk){.kind = HL_CHUNK_NOTES, .count = note_count, .stored_bytes = (uint32_t)at}, notes);
     struct hl_counts counts;
     hl_process_counts(process, &counts);
-    counts.final = 1;
+    // In a recording that goes on, the sums are those of the events only when nobody was in the middle of one.
+    counts.final = ended || (counts.sums.allocations == writer.seen.allocations && counts.sums.frees == writer.seen.frees);
     chunk(&writer, (struct hl_chunk){.kind = HL_CHUNK_COUNTS, .count = 1, .stored_bytes = sizeof counts}, &counts);
     chunk(&writer, (struct hl_chunk){.kind = HL_CHUNK_END}, NULL);
     hl_platform_close(writer.fd);

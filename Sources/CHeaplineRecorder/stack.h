@@ -29,7 +29,9 @@ struct hl_stack_memo *hl_stack_memo_make(void *memory, uint32_t depth, uintptr_t
 // The id of the stack that leads to `from`, at most `depth` frames. Async-signal-safe: takes no lock, allocates nothing
 // with the traced heap, keeps errno. A nested call on the same memo (a signal handler during a capture) is noticed and unwinds
 // without the memo.
-uint32_t hl_stack_capture(struct hl_stack_memo *memo, struct hl_registers from, uint32_t depth);
+// The registers of the innermost frame come one by one: a structure would go through memory, written in
+// halves and read whole, which stalls.
+uint32_t hl_stack_capture(struct hl_stack_memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t fp, uint32_t depth);
 
 // As hl_stack_capture, without memory of earlier stacks: the reference that tests compare with.
 uint32_t hl_stack_capture_full(struct hl_registers from, uint32_t depth);
@@ -37,6 +39,11 @@ uint32_t hl_stack_capture_full(struct hl_registers from, uint32_t depth);
 // Tells the unwinder that a module was unloaded, or another mapped in its place: cached rules and ids of
 // earlier code addresses are not used any more.
 void hl_stack_modules_changed(void);
+// The same for the one module that lay at [start, end): ids of other code stay in use. After it is unmapped, before anything
+// else is mapped there. Takes about 1 ns for each node made so far.
+void hl_stack_module_gone(uintptr_t start, uintptr_t end);
+// Modules were added: what was found not to be code may have become code. Ids stay as they are.
+void hl_stack_modules_added(void);
 
 // Interning (intern.c). The node table lies in the process file; the hash index beside it in private memory.
 // `grow(bytes)` makes sure that the first `bytes` of the table have storage; it returns 0 when there is none left.

@@ -24,7 +24,8 @@ static size_t pool_left;
 
 // Stands in while a thread's state is being made: events meanwhile are the recorder's own.
 static struct hl_thread entering = {.skip = HL_SKIP_IGNORED};
-// Stands in after a thread's state was given back: its events take the slow way, hl_record_skipped().
+// Stands in after a thread's state was given back, or for a thread that is ignored and never needed one: its events take
+// the slow way, hl_record_skipped().
 static __thread struct hl_thread limbo;
 
 extern void *__libc_stack_end __attribute__((weak));
@@ -91,7 +92,10 @@ static struct hl_thread_counts *take_counts(uint32_t index) {
     for (uint32_t i = 0; i < HL_MAX_THREAD_SLOTS; i++) {
         uint32_t nobody = 0;
         if (i % 64 == 0 && hl_recorder_populate(HL_THREADS_OFFSET + i * sizeof *slots, 4096) != 0) return NULL;
-        if (hl_load_relaxed(&slots[i].thread) == 0 && hl_cas(&slots[i].thread, &nobody, index + 1)) return &slots[i];
+        if (hl_load_relaxed(&slots[i].thread) == 0 && hl_cas(&slots[i].thread, &nobody, index + 1)) {
+            hl_store_relaxed(&slots[i].used, 1u); // only ends the search for more slots
+            return &slots[i];
+        }
     }
     return NULL;
 }
@@ -114,9 +118,12 @@ static void on_thread_end(void *value) {
     // Other destructors may still allocate: ask to be called in the next round, up to the last but one.
     if (++thread->endings < 4 && pthread_setspecific(key, thread) == 0) return;
     struct hl_quiet quiet = hl_quiet_begin();
-    hl_thread_note_name(thread);
-    hl_note_append(HL_NOTE_THREAD_END, &thread->index, sizeof thread->index, NULL, 0);
+    if (!(hl_load_relaxed(&thread->skip) & HL_SKIP_STALE)) { // it has done nothing in the recording that runs now
+        hl_thread_note_name(thread);
+        hl_note_append(HL_NOTE_THREAD_END, &thread->index, sizeof thread->index, NULL, 0);
+    }
     if (thread->counts) retire_counts(thread->counts);
+    thread->counts = NULL;
     limbo = (struct hl_thread){.index = thread->index, .skip = HL_SKIP_LIMBO};
     hl_thread_self = &limbo;
     give_back(thread);
@@ -135,7 +142,7 @@ void hl_threads_forked(void) {
     pool = NULL;
     pool_left = 0;
     struct hl_thread *self = hl_thread_self;
-    if (self && self != &entering) hl_thread_self = NULL; // made anew at its next event, which is now
+    if (self && self != &entering && self != &limbo) hl_thread_self = NULL; // made anew at its next event, which is now
     own_index = 0;
 }
 
@@ -161,7 +168,7 @@ static int prepare(struct hl_thread *thread) {
     stack_bounds(&low, &high);
     thread->index = own_index ? own_index - 1 : hl_add_relaxed(&hl_recorder.next_thread, 1u); // only unique
     own_index = thread->index + 1;
-    thread->counts = take_counts(thread->index);
+    if (!thread->counts) thread->counts = take_counts(thread->index);
     size_t memo_bytes = (hl_stack_memo_bytes(hl_recorder.max_depth) + 4095) & ~(size_t)4095;
     if (!thread->memo_memory || thread->memo_depth < hl_recorder.max_depth) {
         thread->memo_memory = hl_platform_map(memo_bytes);
@@ -196,16 +203,39 @@ HL_SLOW struct hl_thread *hl_thread_enter(void) {
 void hl_thread_renew(struct hl_thread *thread) {
     struct hl_quiet quiet = hl_quiet_begin();
     __atomic_fetch_and(&thread->skip, ~HL_SKIP_STALE, __ATOMIC_RELAXED); // own thread; the lock orders the rest
-    own_index = 0;
     if (prepare(thread) != 0) hl_recorder_give_up("no slot for a thread's counts");
     hl_quiet_end(quiet);
 }
 
-void hl_threads_renewed(void) {
+void hl_threads_renewed(const char *old_base) {
+    struct hl_thread_counts *slots = (struct hl_thread_counts *)(hl_recorder.base + HL_THREADS_OFFSET);
+    const struct hl_thread_counts *old = (const struct hl_thread_counts *)(old_base + HL_THREADS_OFFSET);
     lock();
-    for (struct hl_thread *thread = all_threads; thread; thread = thread->next)
+    for (struct hl_thread *thread = all_threads; thread; thread = thread->next) {
+        if (!thread->counts) continue; // it has ended
         __atomic_fetch_or(&thread->skip, HL_SKIP_STALE, __ATOMIC_RELAXED); // seen at the thread's next event
+        size_t slot = (size_t)(thread->counts - old);
+        if (hl_recorder_populate(HL_THREADS_OFFSET, (slot / 64 + 1) * 4096) != 0) break;
+        slots[slot].used = 1;
+        hl_store_relaxed(&slots[slot].thread, thread->index + 1); // nobody takes slots before the gate opens
+        thread->counts = &slots[slot];
+    }
     unlock();
+}
+
+void hl_thread_ignore(int ignore) {
+    struct hl_thread *self = hl_thread_self;
+    // Without a state, the stand-in has the mark: a thread that is to be left out from its start needs none.
+    if (!self && ignore) {
+        limbo = (struct hl_thread){.skip = HL_SKIP_IGNORED};
+        hl_thread_self = &limbo;
+    } else if (self == &limbo && !ignore && limbo.skip == HL_SKIP_IGNORED) {
+        hl_thread_self = NULL;
+    } else if (self && self != &entering) {
+        // Relaxed: only this thread looks at it.
+        if (ignore) __atomic_fetch_or(&self->skip, HL_SKIP_IGNORED, __ATOMIC_RELAXED);
+        else __atomic_fetch_and(&self->skip, ~HL_SKIP_IGNORED, __ATOMIC_RELAXED);
+    }
 }
 
 struct hl_quiet hl_quiet_begin(void) {

@@ -38,8 +38,12 @@ int hl_threads_start(void);
 void hl_threads_forked(void);
 // Makes a stale state fit for the recording that runs now.
 void hl_thread_renew(struct hl_thread *thread);
-// Recording starts anew in this process: ids and slots of the recording before are not used again.
-void hl_threads_renewed(void);
+// Another recording has been laid out in this process. Threads keep their indexes and their slots for counts, in the new file, so
+// that an event that began under the recording before (whose file was mapped at `old_base`) and ends in this one is counted where
+// it is recorded; names, stacks and ids are had anew.
+void hl_threads_renewed(const char *old_base);
+// Leaves out this thread's events (1), or not any more (0).
+void hl_thread_ignore(int ignore);
 // Notes the thread's name if it changed.
 void hl_thread_note_name(struct hl_thread *thread);
 

@@ -51,6 +51,43 @@ static inline uint32_t hl_rule_pack(uint32_t kind, int64_t cfa, int64_t ra, int6
     return kind | (uint32_t)(cfa / 16) << 2 | (uint32_t)(ra / 8) << 13 | (fp != 0 ? 1u << 25 : 0);
 }
 
+// Where a signal handler returns to: mov x8, #139; svc #0. The kernel left a siginfo and a ucontext at sp.
+static inline int hl_code_is_signal_return(uintptr_t pc) {
+    const uint32_t *code = (const uint32_t *)pc;
+    return (pc & 3) == 0 && code[0] == 0xd2801168 && code[1] == 0xd4000001;
+}
+#define HL_SIGNAL_REGISTERS (128 + 184) // siginfo, then uc_mcontext.regs
+#define HL_SIGNAL_FP (HL_SIGNAL_REGISTERS + 29 * 8)
+#define HL_SIGNAL_LINK (HL_SIGNAL_REGISTERS + 30 * 8)
+#define HL_SIGNAL_SP (HL_SIGNAL_REGISTERS + 31 * 8)
+#define HL_SIGNAL_PC (HL_SIGNAL_REGISTERS + 32 * 8)
+
+// The registers that calls preserve, and where the code that asks stands.
+struct hl_own_registers {
+    uintptr_t pc, sp, fp, x[10]; // x19 to x28
+};
+static inline __attribute__((always_inline)) void hl_own_registers(struct hl_own_registers *own) {
+    __asm__ volatile("adr x1, .\n\t"
+                     "mov x2, sp\n\t"
+                     "stp x1, x2, [%0]\n\t"
+                     "stp x29, x19, [%0, #16]\n\t"
+                     "stp x20, x21, [%0, #32]\n\t"
+                     "stp x22, x23, [%0, #48]\n\t"
+                     "stp x24, x25, [%0, #64]\n\t"
+                     "stp x26, x27, [%0, #80]\n\t"
+                     "str x28, [%0, #96]"
+                     :
+                     : "r"(own)
+                     : "x1", "x2", "memory");
+}
+// Spreads them to an array by DWARF number; returns which ones are set.
+static inline uint64_t hl_own_registers_spread(const struct hl_own_registers *own, uint64_t *to) {
+    for (int i = 0; i < 10; i++) {
+        to[19 + i] = own->x[i];
+    }
+    return UINT64_C(0x3ff) << 19;
+}
+
 // Whether the instruction before `pc` is bl, blr, or an authenticated blr.
 static inline int hl_code_follows_call(uintptr_t pc) {
     uint32_t code = *(const uint32_t *)(pc - 4);

@@ -27,9 +27,5 @@ enum hl_code hl_unwind_find(uintptr_t address, struct hl_cfi *cfi) {
             return HL_CODE_KNOWN;
         }
     }
-    enum hl_code code = hl_module_find(address, &section);
-    if (code == HL_CODE_KNOWN && !hl_cfi_find(&section, address, cfi)) {
-        code = HL_CODE_UNKNOWN;
-    }
-    return code;
+    return hl_module_find(address, cfi);
 }

@@ -15,7 +15,9 @@
 struct region {
     uintptr_t start;
     uintptr_t end;
-    struct hl_unwind_section section; // header and frames NULL: nothing describes this code
+    struct hl_unwind_section table; // .eh_frame_hdr in memory, header NULL when there is none
+    struct hl_unwind_section file;  // .eh_frame or .debug_frame by the file's sections, frames NULL when there is none
+    bool file_tried;
     uint32_t epoch;                   // hl_rule_epoch + 1 when it was seen, 0 while being written
 };
 
@@ -229,7 +231,7 @@ static bool section_in_file(const struct mapping *mapping, struct hl_unwind_sect
                 continue;
             }
             const char *name = (const char *)(image + names->sh_offset + one->sh_name);
-            if (section->header == NULL && !found && (one->sh_flags & SHF_ALLOC) != 0 &&
+            if (!found && (one->sh_flags & SHF_ALLOC) != 0 &&
                 same_text(name, ".eh_frame")) {
                 section->frames = (const uint8_t *)(bias + one->sh_addr);
                 section->end = section->frames + one->sh_size;
@@ -239,7 +241,6 @@ static bool section_in_file(const struct mapping *mapping, struct hl_unwind_sect
             }
             if ((one->sh_flags & SHF_COMPRESSED) == 0 && same_text(name, ".debug_frame") &&
                 inside(bytes, one->sh_offset, one->sh_size, 1)) {
-                section->header = NULL;
                 section->frames = image + one->sh_offset;
                 section->end = section->frames + one->sh_size;
                 section->bias = bias;
@@ -255,34 +256,45 @@ static bool section_in_file(const struct mapping *mapping, struct hl_unwind_sect
     return found;
 }
 
-static enum hl_code region_code(const struct region *region) {
-    return region->section.header != NULL || region->section.frames != NULL ? HL_CODE_KNOWN
-                                                                            : HL_CODE_UNKNOWN;
+// A table is complete: where there is one, reading .eh_frame from end to end would find nothing more, for 1 ms each time.
+static enum hl_code find_in(const struct region *region, uintptr_t address, struct hl_cfi *cfi) {
+    if ((region->table.header != NULL && hl_cfi_find(&region->table, address, cfi)) ||
+        (region->file.frames != NULL && (region->file.debug_frame || region->table.header == NULL) &&
+         hl_cfi_find(&region->file, address, cfi))) {
+        return HL_CODE_KNOWN;
+    }
+    return HL_CODE_UNKNOWN;
 }
 
-static void remember(uintptr_t start, uintptr_t end, const struct hl_unwind_section *section,
-                     uint32_t epoch) {
+static void remember(const struct region *region, uint32_t epoch) {
     uint32_t index = __atomic_fetch_add(&regions_made, 1, __ATOMIC_RELAXED);
     if (index >= REGION_COUNT) {
         __atomic_store_n(&regions_made, REGION_COUNT, __ATOMIC_RELAXED);
-        return; // from here on each lookup of a new address reads the mappings; results stay cached by address
+        return; // from here on each new address reads the mappings; what is found stays cached by address
     }
-    regions[index].start = start;
-    regions[index].end = end;
-    regions[index].section = *section;
+    regions[index] = *region;
     // Release: pairs with the acquire in hl_module_find.
     __atomic_store_n(&regions[index].epoch, epoch + 1, __ATOMIC_RELEASE);
 }
 
-HL_UNWIND_SLOW enum hl_code hl_module_find(uintptr_t address, struct hl_unwind_section *section) {
+HL_UNWIND_SLOW enum hl_code hl_module_find(uintptr_t address, struct hl_cfi *cfi) {
     uint32_t epoch = __atomic_load_n(&hl_rule_epoch, __ATOMIC_ACQUIRE);
     uint32_t count = __atomic_load_n(&regions_made, __ATOMIC_RELAXED);
-    for (uint32_t i = count < REGION_COUNT ? count : REGION_COUNT; i-- > 0;) {
-        if (__atomic_load_n(&regions[i].epoch, __ATOMIC_ACQUIRE) == epoch + 1 &&
-            address >= regions[i].start && address < regions[i].end) {
-            *section = regions[i].section;
-            return region_code(&regions[i]);
+    for (uint32_t i = count < REGION_COUNT ? count : REGION_COUNT; i-- > 0;) { // newest first
+        if (__atomic_load_n(&regions[i].epoch, __ATOMIC_ACQUIRE) != epoch + 1) {
+            continue;
         }
+        struct region region = regions[i];
+        __atomic_thread_fence(__ATOMIC_ACQUIRE); // the copy is whole if the epoch still is what it was
+        if (__atomic_load_n(&regions[i].epoch, __ATOMIC_RELAXED) != epoch + 1 ||
+            address < region.start || address >= region.end) {
+            continue;
+        }
+        enum hl_code code = find_in(&region, address, cfi);
+        if (code == HL_CODE_KNOWN || region.file_tried) {
+            return code;
+        }
+        break;
     }
     char *buffer = hl_system_memory(2 * BUFFER_BYTES);
     if (buffer == NULL) {
@@ -292,21 +304,19 @@ HL_UNWIND_SLOW enum hl_code hl_module_find(uintptr_t address, struct hl_unwind_s
     uintptr_t base;
     enum hl_code code = HL_CODE_NONE;
     if (find_mapping(address, buffer, &mapping, &base) && mapping.executable && mapping.readable) {
-        // With a table in memory the caller has been there before, unless the dynamic linker did not know the module.
-        struct hl_unwind_section memory = {0};
-        struct hl_cfi cfi;
-        struct hl_unwind_section result = {0};
-        if (section_in_memory(base, &memory) && hl_cfi_find(&memory, address, &cfi)) {
-            result = memory;
-        } else if (mapping.path[0] == '/') {
-            result = memory;
-            if (!section_in_file(&mapping, &result)) {
-                result = memory;
-            }
+        struct region region = {.start = mapping.start, .end = mapping.end};
+        if (!section_in_memory(base, &region.table)) {
+            region.table.header = NULL;
         }
-        remember(mapping.start, mapping.end, &result, epoch);
-        *section = result;
-        code = result.header != NULL || result.frames != NULL ? HL_CODE_KNOWN : HL_CODE_UNKNOWN;
+        code = find_in(&region, address, cfi);
+        if (code != HL_CODE_KNOWN) {
+            region.file_tried = true;
+            if (mapping.path[0] == '/' && !section_in_file(&mapping, &region.file)) {
+                region.file.frames = NULL;
+            }
+            code = find_in(&region, address, cfi);
+        }
+        remember(&region, epoch);
     }
     hl_system_memory_drop(buffer, 2 * BUFFER_BYTES);
     return code;

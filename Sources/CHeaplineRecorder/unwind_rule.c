@@ -32,10 +32,7 @@ static uint32_t compile_row(const struct hl_row *row, const struct hl_cfi *cfi) 
     const struct hl_row_rule *ra = &row->registers[HL_REGISTER_RA];
     const struct hl_row_rule *fp = &row->registers[HL_REGISTER_FP];
     const struct hl_row_rule *sp = &row->registers[HL_REGISTER_SP];
-    if (cfi->signal_frame) {
-        return HL_RULE_OF(HL_SPECIAL_SIGNAL);
-    }
-    if (cfi->return_column != HL_REGISTER_RA) {
+    if (cfi->signal_frame || cfi->return_column != HL_REGISTER_RA) {
         return HL_RULE_OF(HL_SPECIAL_FULL);
     }
     if (ra->where == HL_WHERE_UNDEFINED) {
@@ -56,24 +53,35 @@ static uint32_t compile_row(const struct hl_row *row, const struct hl_cfi *cfi) 
     return rule != 0 ? rule : HL_RULE_OF(HL_SPECIAL_FULL);
 }
 
-static uint32_t compile(uintptr_t address) {
-    struct hl_cfi cfi;
-    switch (hl_unwind_find(address, &cfi)) {
-    case HL_CODE_NONE:
-        return HL_RULE_OF(HL_SPECIAL_NOT_CODE);
-    case HL_CODE_UNKNOWN:
-        return HL_RULE_OF(HL_SPECIAL_UNKNOWN);
-    case HL_CODE_KNOWN:
-        break;
-    }
+static uint32_t compile_known(const struct hl_cfi *cfi, uintptr_t address) {
     struct hl_row_scratch *scratch = hl_scratch_take();
     if (scratch == NULL) {
         return HL_RULE_OF(HL_SPECIAL_UNKNOWN);
     }
-    uint32_t rule = hl_cfi_row(&cfi, address, scratch) ? compile_row(&scratch->row, &cfi)
-                                                       : HL_RULE_OF(HL_SPECIAL_UNKNOWN);
+    uint32_t rule = hl_cfi_row(cfi, address, scratch) ? compile_row(&scratch->row, cfi)
+                                                      : HL_RULE_OF(HL_SPECIAL_UNKNOWN);
     hl_scratch_give(scratch);
     return rule;
+}
+
+static uint32_t compile(uintptr_t address) {
+    struct hl_cfi cfi;
+    // By its code, since not every libc describes it, and kernels' own copies may be all that a page holds.
+    if (hl_system_readable(address + 1) && hl_system_readable(address + 16) &&
+        hl_code_is_signal_return(address + 1)) {
+        return HL_RULE_OF(HL_SPECIAL_SIGNAL);
+    }
+    enum hl_code code = hl_unwind_find(address, &cfi);
+    if (code == HL_CODE_NONE) {
+        return HL_RULE_OF(HL_SPECIAL_NOT_CODE);
+    }
+    if (code == HL_CODE_UNKNOWN) {
+        // Between functions, right before one begins: nobody called from here, somebody put the function's address
+        // where a return address would be. makecontext does; its stacks end there.
+        bool planted = hl_unwind_find(address + 1, &cfi) == HL_CODE_KNOWN && cfi.start == address + 1;
+        return HL_RULE_OF(planted ? HL_SPECIAL_OUTERMOST : HL_SPECIAL_UNKNOWN);
+    }
+    return compile_known(&cfi, address);
 }
 
 bool hl_rules_start(void) {

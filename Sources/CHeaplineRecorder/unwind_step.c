@@ -6,6 +6,7 @@
 #include "unwind_system.h"
 
 #define PAGE_BYTES ((uintptr_t)4096)
+#define STEPS_MOST 4096 // frames unwound to recover registers
 
 HL_UNWIND_SLOW bool hl_window_admit(struct hl_stack_window *window, uintptr_t address) {
     uintptr_t page = address & ~(PAGE_BYTES - 1);
@@ -39,8 +40,8 @@ bool hl_cursor_register(const struct hl_cursor *cursor, uint64_t number, uint64_
     } else if (number == HL_REGISTER_RA) {
         *value = cursor->pc;
     } else if (cursor->registers != NULL && number < HL_REGISTER_COUNT &&
-               (cursor->known >> number & 1) != 0) {
-        *value = cursor->registers[number];
+               (cursor->registers->known >> number & 1) != 0) {
+        *value = cursor->registers->values[number];
     } else {
         return false;
     }
@@ -141,9 +142,9 @@ static enum hl_step step_row(struct hl_cursor *cursor, const struct hl_row *row,
             }
         }
         for (uint64_t i = 0; i < HL_REGISTER_COUNT; i++) {
-            cursor->registers[i] = known >> i & 1 ? values[i] : 0;
+            cursor->registers->values[i] = known >> i & 1 ? values[i] : 0;
         }
-        caller.known = known;
+        cursor->registers->known = known;
     }
     caller.pc = hl_code_strip((uintptr_t)pc);
     caller.sp = (uintptr_t)sp;
@@ -176,10 +177,30 @@ HL_UNWIND_SLOW enum hl_step hl_step_full(struct hl_cursor *cursor,
     return step;
 }
 
+extern void *__libc_stack_end __attribute__((weak));
+
+// Whether a call may return to `pc`: it lies in executable memory, behind a call.
+static bool is_return_address(uintptr_t pc) {
+    return pc >= PAGE_BYTES && hl_rule_find(pc - 1) != HL_RULE_OF(HL_SPECIAL_NOT_CODE) &&
+           hl_system_readable(pc - 8) && hl_code_follows_call(pc);
+}
+
 // (pc, sp, fp) = (*(fp + 8), fp + 16, *fp), when everything about it looks like a frame: the code is not described, so
 // nothing promises that it keeps a frame pointer.
 static enum hl_step step_frame_pointer(struct hl_cursor *cursor, struct hl_stack_window *window) {
     uintptr_t fp = cursor->fp;
+    if (&__libc_stack_end != NULL && cursor->sp - (uintptr_t)__libc_stack_end + 64 < 128) {
+        return HL_STEP_OUTERMOST; // where the kernel put the arguments: the dynamic linker's undescribed entry
+    }
+    if (cursor->exact && cursor->link_known && is_return_address(cursor->link)) {
+        // Interrupted where x30 still tells the caller: a stub that only jumps on, such as a PLT entry.
+        cursor->pc = cursor->link;
+        cursor->slot = 0;
+        cursor->fp_slot = 0;
+        cursor->exact = false;
+        cursor->link_known = false;
+        return HL_STEP_CALLER;
+    }
     if (fp < cursor->sp || !hl_window_holds(window, fp) || !hl_window_holds(window, fp + 8)) {
         return HL_STEP_NO_RULE;
     }
@@ -188,12 +209,7 @@ static enum hl_step step_frame_pointer(struct hl_cursor *cursor, struct hl_stack
     if (pc == 0 && caller_fp == 0) {
         return HL_STEP_OUTERMOST;
     }
-    if (pc < PAGE_BYTES || (caller_fp != 0 && caller_fp <= fp)) {
-        return HL_STEP_NO_RULE;
-    }
-    uint32_t rule = hl_rule_find(pc - 1);
-    if (rule == HL_RULE_OF(HL_SPECIAL_NOT_CODE) || !hl_system_readable(pc - 8) ||
-        !hl_code_follows_call(pc)) {
+    if (!is_return_address(pc)) {
         return HL_STEP_NO_RULE;
     }
     cursor->pc = pc;
@@ -203,8 +219,53 @@ static enum hl_step step_frame_pointer(struct hl_cursor *cursor, struct hl_stack
     cursor->fp_slot = fp;
     cursor->exact = false;
     cursor->link_known = false;
-    cursor->known = 0;
     return HL_STEP_CALLER;
+}
+
+// The kernel's frame under a signal handler: the interrupted registers, at fixed places above sp.
+static enum hl_step step_signal(struct hl_cursor *cursor, struct hl_stack_window *window) {
+    uintptr_t sp = cursor->sp;
+    if (!hl_window_holds(window, sp + HL_SIGNAL_FP) || !hl_window_holds(window, sp + HL_SIGNAL_SP) ||
+        !hl_window_holds(window, sp + HL_SIGNAL_PC) ||
+        !hl_window_holds(window, sp + HL_SIGNAL_LINK)) {
+        return HL_STEP_BAD_FRAME;
+    }
+    cursor->fp_slot = sp + HL_SIGNAL_FP;
+    cursor->pc = *(const uintptr_t *)(sp + HL_SIGNAL_PC);
+    cursor->fp = *(const uintptr_t *)(sp + HL_SIGNAL_FP);
+    cursor->link = *(const uintptr_t *)(sp + HL_SIGNAL_LINK);
+    cursor->sp = *(const uintptr_t *)(sp + HL_SIGNAL_SP);
+    cursor->link_known = HL_REGISTER_LINK >= 0;
+    cursor->exact = true;
+    return HL_STEP_CALLER;
+}
+
+// Steps from a frame whose rule asks for registers that the walk does not carry (a frame based on rbx, say). All calls
+// between here and there are still under way, our own included, so unwinding from here with the registers that calls
+// preserve gives that frame's.
+HL_UNWIND_SLOW static enum hl_step step_with_registers(struct hl_cursor *cursor,
+                                                       struct hl_stack_window *window) {
+    struct hl_register_set registers = {0};
+    struct hl_own_registers own;
+    hl_own_registers(&own);
+    struct hl_cursor walk = {.pc = own.pc, .sp = own.sp, .fp = own.fp, .exact = true};
+    walk.registers = &registers;
+    registers.known = hl_own_registers_spread(&own, registers.values);
+    struct hl_stack_window walk_window = {.own_low = window->own_low, .own_high = window->own_high};
+    for (int steps = 0; steps < STEPS_MOST; steps++) {
+        if (walk.pc == cursor->pc && walk.sp == cursor->sp) {
+            enum hl_step step = hl_step_full(&walk, &walk_window);
+            if (step == HL_STEP_CALLER) {
+                *cursor = walk;
+                cursor->registers = NULL;
+            }
+            return step == HL_STEP_REGISTERS ? HL_STEP_NO_RULE : step;
+        }
+        if (hl_step_full(&walk, &walk_window) != HL_STEP_CALLER) {
+            break;
+        }
+    }
+    return HL_STEP_NO_RULE;
 }
 
 HL_UNWIND_SLOW enum hl_step hl_step_special(struct hl_cursor *cursor, uint32_t rule,
@@ -212,9 +273,12 @@ HL_UNWIND_SLOW enum hl_step hl_step_special(struct hl_cursor *cursor, uint32_t r
     switch ((enum hl_special)(rule >> 2)) {
     case HL_SPECIAL_OUTERMOST:
         return HL_STEP_OUTERMOST;
-    case HL_SPECIAL_FULL:
+    case HL_SPECIAL_FULL: {
+        enum hl_step step = hl_step_full(cursor, window);
+        return step == HL_STEP_REGISTERS ? step_with_registers(cursor, window) : step;
+    }
     case HL_SPECIAL_SIGNAL:
-        return hl_step_full(cursor, window);
+        return step_signal(cursor, window);
     case HL_SPECIAL_UNKNOWN:
         return step_frame_pointer(cursor, window);
     case HL_SPECIAL_NOT_CODE:

@@ -72,6 +72,10 @@ void *hl_system_memory(size_t bytes) {
     return hl_system_failed(result) ? NULL : (void *)result;
 }
 
+void hl_system_memory_wipe(void *memory, size_t bytes) {
+    call(__NR_madvise, (intptr_t)memory, (intptr_t)bytes, MADV_DONTNEED, 0, 0, 0);
+}
+
 void hl_system_memory_drop(void *memory, size_t bytes) {
     call(__NR_munmap, (intptr_t)memory, (intptr_t)bytes, 0, 0, 0, 0);
 }

@@ -21,6 +21,8 @@ void hl_system_close(int file);
 
 // Zeroed private memory of the unwinder's own, or NULL.
 void *hl_system_memory(size_t bytes);
+// Zeroes memory of the unwinder's own and gives what backed it back.
+void hl_system_memory_wipe(void *memory, size_t bytes);
 void hl_system_memory_drop(void *memory, size_t bytes);
 // A whole file, read only, or NULL.
 const uint8_t *hl_system_map_file(int file, size_t bytes);

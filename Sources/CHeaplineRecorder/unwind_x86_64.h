@@ -50,6 +50,49 @@ static inline uint32_t hl_rule_pack(uint32_t kind, int64_t cfa, int64_t ra, int6
     return kind | (uint32_t)(cfa / 8) << 2 | (uint32_t)(fp / 8) << 18;
 }
 
+// Where a signal handler returns to: mov $15, %rax; syscall. The kernel left the interrupted registers in a ucontext at sp.
+static inline int hl_code_is_signal_return(uintptr_t pc) {
+    static const uint8_t code[] = {0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00, 0x0f, 0x05};
+    for (unsigned i = 0; i < sizeof code; i++) {
+        if (((const uint8_t *)pc)[i] != code[i]) {
+            return 0;
+        }
+    }
+    return 1;
+}
+#define HL_SIGNAL_FP 0x78
+#define HL_SIGNAL_SP 0xa0
+#define HL_SIGNAL_PC 0xa8
+#define HL_SIGNAL_LINK 0xa8 // there is no link register
+
+// The registers that calls preserve, and where the code that asks stands.
+struct hl_own_registers {
+    uintptr_t pc, sp, fp, rbx, r12, r13, r14, r15;
+};
+static inline __attribute__((always_inline)) void hl_own_registers(struct hl_own_registers *own) {
+    __asm__ volatile("leaq 0(%%rip), %%rax\n\t"
+                     "movq %%rax, 0(%0)\n\t"
+                     "movq %%rsp, 8(%0)\n\t"
+                     "movq %%rbp, 16(%0)\n\t"
+                     "movq %%rbx, 24(%0)\n\t"
+                     "movq %%r12, 32(%0)\n\t"
+                     "movq %%r13, 40(%0)\n\t"
+                     "movq %%r14, 48(%0)\n\t"
+                     "movq %%r15, 56(%0)"
+                     :
+                     : "D"(own)
+                     : "rax", "memory");
+}
+// Spreads them to an array by DWARF number; returns which ones are set.
+static inline uint64_t hl_own_registers_spread(const struct hl_own_registers *own, uint64_t *to) {
+    to[3] = own->rbx;
+    to[12] = own->r12;
+    to[13] = own->r13;
+    to[14] = own->r14;
+    to[15] = own->r15;
+    return 1u << 3 | 0xfu << 12;
+}
+
 // Whether the code before `pc` looks like a call: the second thought on return addresses found without rules.
 // `pc - 8` to `pc` are readable. E8 rel32, or FF /2 with any addressing mode.
 static inline int hl_code_follows_call(uintptr_t pc) {

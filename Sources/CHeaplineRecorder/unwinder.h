@@ -63,10 +63,10 @@ struct hl_cfi {
 
 // Finds the frame description covering `address` (the call itself, not the return address).
 enum hl_code hl_unwind_find(uintptr_t address, struct hl_cfi *cfi);
+// The slow way of it, through the kernel's list of mappings and the module's file.
+enum hl_code hl_module_find(uintptr_t address, struct hl_cfi *cfi);
 // The frame description of `address` in one module's section.
 bool hl_cfi_find(const struct hl_unwind_section *section, uintptr_t address, struct hl_cfi *cfi);
-// Whether executable, readable memory surrounds `address` (from the kernel's list of mappings).
-enum hl_code hl_module_find(uintptr_t address, struct hl_unwind_section *section);
 // Forgets modules found earlier.
 void hl_module_forget(void);
 
@@ -131,6 +131,12 @@ static inline bool hl_window_holds(struct hl_stack_window *window, uintptr_t add
 
 // MARK: Steps
 
+// All registers of a frame, where they are needed.
+struct hl_register_set {
+    uint64_t values[HL_REGISTER_COUNT]; // by DWARF number
+    uint64_t known;                     // a bit for each
+};
+
 // One frame's registers, from the inside out. Registers other than these are recovered only where a rule asks for them.
 struct hl_cursor {
     uintptr_t pc;
@@ -141,8 +147,7 @@ struct hl_cursor {
     uintptr_t link;
     uintptr_t slot;     // where pc was read from
     uintptr_t fp_slot;  // where fp was read from, or 0 when it is the callee's
-    uint64_t *registers; // all registers where known, or NULL
-    uint64_t known;      // bit per DWARF register
+    struct hl_register_set *registers; // NULL: no others are known
 };
 
 enum hl_step {
@@ -165,7 +170,7 @@ enum hl_special {
     HL_SPECIAL_FULL = 1,      // evaluate the frame description (expressions, other registers, far offsets)
     HL_SPECIAL_UNKNOWN = 2,   // executable, but nothing describes it: frame pointer
     HL_SPECIAL_NOT_CODE = 3,  // not executable memory
-    HL_SPECIAL_SIGNAL = 4,    // as FULL, and the caller is an interrupted instruction
+    HL_SPECIAL_SIGNAL = 4,    // the kernel's frame under a signal handler
 };
 #define HL_RULE_OF(special) (HL_RULE_SPECIAL | (uint32_t)(special) << 2)
 
@@ -197,8 +202,8 @@ uint32_t hl_intern_group(uint32_t parent, const uint64_t pcs[HL_GROUP_FRAMES], u
                          uint32_t epoch, uint64_t hash);
 uint64_t hl_intern_group_hash(uint64_t outer, const uint64_t pcs[HL_GROUP_FRAMES]);
 void hl_intern_group_prefetch(uint64_t hash);
-// Gives no id of an earlier epoch out again (intern.c).
-void hl_intern_forget(void);
+// Gives no id out again that leads through code in [start, end) (intern.c).
+void hl_intern_forget(uintptr_t start, uintptr_t end);
 
 // MARK: Expressions
 

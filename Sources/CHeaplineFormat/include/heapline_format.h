@@ -21,6 +21,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Clang's nullability words say nothing to other compilers.
+#if !defined(__clang__)
+#if !defined(_Nonnull)
+#define _Nonnull
+#endif
+#if !defined(_Nullable)
+#define _Nullable
+#endif
+#endif
+
 #if defined(__cplusplus)
 extern "C" {
 #define HL_STATIC_ASSERT static_assert
@@ -237,7 +247,8 @@ struct hl_thread_counts {
     uint64_t bytes;       // asked for
     uint64_t failures;    // allocations that returned null
     uint32_t thread;      // index + 1 of the thread that owns the slot, 0 when free
-    uint32_t reserved_[5];
+    uint32_t used;        // 1 once any thread had it: slots are used from the front
+    uint32_t reserved_[4];
 };
 HL_STATIC_ASSERT(sizeof(struct hl_thread_counts) == 64, "one cache line");
 

@@ -38,9 +38,10 @@ struct hl_options {
     uint32_t source;            // enum hl_source
 };
 
-// Starts recording. HL_ERROR_STATE when it runs already, as it does under `heapline run`.
+// Starts recording this process. HL_ERROR_STATE when it runs already, as it does under `heapline run`. After hl_stop() it
+// can be started again, for a recording of its own. A child that is forked is not recorded: it may call hl_start() itself.
 int hl_start(const struct hl_options *_Nullable options);
-// Stops for good; what was recorded stays readable until hl_discard() or the process ends. Signal-safe.
+// Stops; what was recorded stays readable until hl_discard(), the next hl_start(), or the process ends. Signal-safe.
 int hl_stop(void);
 // Leaves out what happens until hl_resume(). Signal-safe.
 int hl_pause(void);
@@ -52,16 +53,19 @@ int hl_mark(const char *_Nonnull text);
 // Exact sums so far. Signal-safe.
 int hl_counts_now(struct hl_counts *_Nonnull counts);
 // Writes a trace of everything that is still in the buffers to `path`: all since the start when nobody drains them, the newest
-// part with HL_ON_FULL_OVERWRITE.
+// part with HL_ON_FULL_OVERWRITE. Recording may go on meanwhile; a trace of a moment at which other threads were in the
+// middle of an event says that its sums are not final.
 int hl_snapshot(const char *_Nonnull path);
-// Deletes the session's files after hl_stop().
+// Deletes the session's files, and what was recorded, after hl_stop().
 int hl_discard(void);
 // The process file, for a collector in the same process; NULL before hl_start().
 const char *_Nullable hl_process_path(void);
-// Leaves out everything the calling thread does (1), or not any more (0).
+// Leaves out everything the calling thread does (1), or not any more (0); before hl_start() as well.
 void hl_ignore_this_thread(int ignore);
 // What went wrong last, in words; "" when nothing did.
 const char *_Nonnull hl_last_problem(void);
+// 1 when malloc and its family are recorded by themselves: CHeaplineHooks is linked in, or the preloaded library is there.
+int hl_has_hooks(void);
 // 1 when recording was started and not stopped, by whomever.
 int hl_is_running(void);
 

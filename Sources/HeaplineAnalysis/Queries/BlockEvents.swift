@@ -50,11 +50,13 @@ private final class BlockPairing {
     private let clock: Clock
     private var live = LiveTable()
     private var pending: [UInt32: [LiveBlock]] = [:]  // by thread: reallocations under way, address 0 for unknown blocks
+    private var inversions: Inversions
     private var lastTicks: UInt64 = 0
 
     init(_ process: TraceProcess, nodeCount: Int) {
         self.process = process.id
         clock = process.clock
+        inversions = Inversions(hz: process.clock.hz)
         siteOf = [UInt32](repeating: 0, count: nodeCount)
     }
 
@@ -64,8 +66,13 @@ private final class BlockPairing {
         switch UInt32(truncatingIfNeeded: record.time_kind & 0xff) {
         case HL_KIND_ALLOC.rawValue: allocate(record, ticks, chain: 0, body)
         case HL_KIND_FREE.rawValue:
+            if ticks <= inversions.lateUntil, isLateFree(record, ticks) { return }
             var block = Self.none
-            if live.remove(record.address, into: &block) { body(.freed(told(block), at: clock.nanoseconds(ticks))) }
+            if live.remove(record.address, into: &block) {
+                body(.freed(told(block), at: clock.nanoseconds(ticks)))
+            } else {
+                inversions.freedNothing(record.address, ticks, by: Int(record.thread))
+            }
         case HL_KIND_REALLOC_FREE.rawValue:
             var block = Self.none
             _ = live.remove(record.address, into: &block)
@@ -76,7 +83,7 @@ private final class BlockPairing {
             body(.freed(told(old), at: clock.nanoseconds(ticks)))
             allocate(record, ticks, chain: min(old.stamp & 0xff + 1, 255), body)
         case HL_KIND_REALLOC_FAIL.rawValue:
-            if let old = pending[record.thread]?.popLast(), old.address != 0 { insert(old, ticks, body) }
+            if let old = pending[record.thread]?.popLast(), old.address != 0 { putBack(old, ticks, body) }
         default: break
         }
     }
@@ -88,7 +95,7 @@ private final class BlockPairing {
                 if hasLosses {
                     body(.freed(told(block), at: clock.nanoseconds(lastTicks)))
                 } else {
-                    insert(block, lastTicks, body)
+                    putBack(block, lastTicks, body)
                 }
             }
         }
@@ -103,12 +110,30 @@ private final class BlockPairing {
         let block = LiveBlock(
             address: record.address, size: record.size, stamp: ticks << 8 | chain, site: siteOf[stack],
             thread: record.thread)
-        insert(block, ticks, body)
+        var old = Self.none
+        if live.insert(block, replaced: &old) {
+            inversions.replaced(old.address, ticks, owner: Int(old.thread))
+            body(.freed(told(old), at: clock.nanoseconds(ticks)))
+        }
         body(.allocated(told(block)))
+        guard ticks <= inversions.earlyUntil,
+            inversions.earlyFree(of: record.address, ticks, allocatedBy: Int(record.thread)) != nil,
+            live.remove(record.address, into: &old)
+        else { return }
+        body(.freed(told(old), at: clock.nanoseconds(ticks)))
     }
 
-    /// Puts a block into the table; one that is there already must have been freed unseen.
-    private func insert(_ block: LiveBlock, _ ticks: UInt64, _ body: (BlockEvent) -> Void) {
+    /// Whether a free is that of a block whose address was allocated again meanwhile; see ProcessHistory+Order.swift.
+    private func isLateFree(_ record: hl_record, _ ticks: UInt64) -> Bool {
+        var block = Self.none
+        guard live.remove(record.address, into: &block) else { return false }
+        var none = Self.none
+        _ = live.insert(block, replaced: &none)
+        return block.thread != record.thread && inversions.lateOwner(of: record.address, ticks) != nil
+    }
+
+    /// Puts back a block whose reallocation failed; one that is there by now must have been freed unseen.
+    private func putBack(_ block: LiveBlock, _ ticks: UInt64, _ body: (BlockEvent) -> Void) {
         var old = Self.none
         if live.insert(block, replaced: &old) { body(.freed(told(old), at: clock.nanoseconds(ticks))) }
     }

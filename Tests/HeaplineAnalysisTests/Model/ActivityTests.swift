@@ -56,10 +56,8 @@ import Testing
     }
 
     @Test func `without being asked, nothing is kept`() throws {
-        try script(0xac71_0100, stretch: 1).withTrace { trace in
-            let history = try trace.history()
-            #expect(history.activity == nil)
-        }
+        let activity = try script(0xac71_0100, stretch: 1).withTrace { try $0.history().activity }
+        #expect(activity == nil)
     }
 
     @Test(arguments: 0..<4) func `a heap map is what was alive then`(number: Int) throws {
