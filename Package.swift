@@ -41,21 +41,26 @@ let package = Package(
         .target(
             name: "CHeaplineHooks", dependencies: ["CHeaplineRecorder", "CHeaplineFormat"],
             exclude: ["preload.map"], cSettings: c + [.headerSearchPath("../CHeaplineRecorder")]),
-        .target(name: "CESPHeap", dependencies: ["CHeaplineRecorder"], cSettings: c),
+        .target(name: "CESPHeap", dependencies: ["CHeaplineRecorder"], exclude: ["firmware"], cSettings: c),
 
         // Swift: starts the recording, and reads what it wrote.
         .target(name: "HeaplineCollector", dependencies: ["CHeaplineFormat", "CHeaplineRecorder"], swiftSettings: swift),
         .target(
             name: "HeaplineAnalysis", dependencies: ["CHeaplineFormat", "CESPHeap", "HeaplineCollector"],
             swiftSettings: swift),
-        .target(name: "HeaplineExport", dependencies: ["HeaplineAnalysis"], swiftSettings: swift),
+        .target(
+            name: "HeaplineExport", dependencies: ["HeaplineAnalysis", "HeaplineCollector"],
+            resources: [.embedInCode("HTML/Page")], swiftSettings: swift),
         .target(
             name: "Heapline",
             dependencies: [
                 "CHeaplineFormat", "CHeaplineRecorder", "CESPHeap", "HeaplineCollector", "HeaplineAnalysis", "HeaplineExport",
             ],
             swiftSettings: swift),
-        .target(name: "HeaplineTesting", dependencies: ["Heapline"], swiftSettings: swift),
+        .target(
+            name: "HeaplineTesting",
+            dependencies: ["Heapline", "HeaplineAnalysis", "HeaplineCollector", "CHeaplineFormat", "CHeaplineHooks"],
+            swiftSettings: swift),
         .executableTarget(
             name: "HeaplineCLI",
             dependencies: [
@@ -63,8 +68,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift,
-            plugins: ["PreloadLibrary"]),
+            plugins: ["PreloadLibrary", "FirmwareLibrary"]),
         .plugin(name: "PreloadLibrary", capability: .buildTool()),
+        .plugin(name: "FirmwareLibrary", capability: .buildTool()),
 
         // Programs that the tests run: without us; with the recorder; with recorder and hooks; from C++ and from Swift.
         .executableTarget(
@@ -79,16 +85,30 @@ let package = Package(
         .executableTarget(
             name: "LinkedSwift", dependencies: ["Heapline", "HeaplineAnalysis", "HeaplineExport", "CHeaplineHooks"],
             path: "Tests/LinkedSwift", swiftSettings: swift),
+        .executableTarget(
+            name: "TraceModel", dependencies: ["CESPHeap"], path: "Tests/TraceModel", cSettings: c,
+            linkerSettings: [.linkedLibrary("pthread")]),
         .testTarget(
-            name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], swiftSettings: swift),
+            name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], exclude: ["Fixtures"], swiftSettings: swift),
+        .testTarget(
+            name: "CHeaplineRecorderTests", dependencies: ["CHeaplineRecorder", "CHeaplineFormat"],
+            exclude: ["StackVictim"], swiftSettings: swift),
         .testTarget(
             name: "HeaplineAnalysisTests",
             dependencies: ["HeaplineAnalysis", "HeaplineCollector", "HeaplineExport", "CHeaplineFormat"],
             swiftSettings: swift),
         .testTarget(
+            name: "HeaplineExportTests",
+            dependencies: ["HeaplineExport", "HeaplineAnalysis", "HeaplineCollector", "CHeaplineFormat"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "CHeaplineFormatTests", dependencies: ["CHeaplineFormat"], swiftSettings: swift),
+        .testTarget(
+            name: "HeaplineTestingTests", dependencies: ["HeaplineTesting"], swiftSettings: swift),
+        .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "HeaplineCLI", "HeaplineAnalysis", "Victim", "Linked", "LinkedHooks", "LinkedCXX", "LinkedSwift",
+                "HeaplineCLI", "HeaplineAnalysis", "Victim", "TraceModel", "Linked", "LinkedHooks", "LinkedCXX", "LinkedSwift",
             ],
             swiftSettings: swift),
     ],

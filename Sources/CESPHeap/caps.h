@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The capability allocator by chip address: which heap, which address, which size. Public functions in caps_entry.c add
-// tracing, failure callbacks and host pointers. 0 is null or failure, with a fault noted where the chip would stop.
+// The capability allocator by chip address: which heap, which address, which size. Public functions
+// in caps_entry.c add tracing, failure callbacks and host pointers. 0 is null or failure, with a
+// fault noted where the chip would stop.
 
 #ifndef HL_CAPS_H
 #define HL_CAPS_H
@@ -12,7 +13,8 @@
 #include "chip.h"
 
 enum {
-    HL_CAP_EXEC = 1 << 0, // defined in the public header only when the firmware's configuration has it
+    HL_CAP_EXEC = 1
+        << 0, // defined in the public header only when the firmware's configuration has it
     HL_DESCRIPTOR_SIZE = 36, // a heap's descriptor on the chip; 40 with task tracking
 };
 
@@ -37,5 +39,10 @@ static inline uint32_t hl_address_of(const struct hl_chip *chip, const void *poi
     uintptr_t distance = (uintptr_t)pointer - chip->base;
     return pointer == NULL ? 0 : distance > UINT32_MAX ? 3 : (uint32_t)distance;
 }
+
+// Whether [start, end) may become a heap next to the existing heap [heap_start, heap_end). Not in
+// ESP-IDF's headers, but its tests declare it themselves, with an int result.
+int heap_caps_check_add_region_allowed(intptr_t heap_start, intptr_t heap_end, intptr_t start,
+                                       intptr_t end);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Choosing a heap: hardware alignment, limits, priorities, instruction addresses, owner words. The order of the steps is
-// what decides addresses; see the numbered comments.
+// Choosing a heap: hardware alignment, limits, priorities, instruction addresses, owner words. The
+// order of the steps is what decides addresses; see the numbered comments.
 
 #include "caps.h"
 
@@ -15,18 +15,22 @@
 // Alignments up to this are what every block has.
 enum { HL_NATURAL_ALIGNMENT = 4 };
 
-static const uint32_t hardware_caps = MALLOC_CAP_DMA | MALLOC_CAP_DMA_DESC_AHB | MALLOC_CAP_DMA_DESC_AXI |
-                                      MALLOC_CAP_CACHE_ALIGNED | MALLOC_CAP_SIMD;
+static const uint32_t hardware_caps = MALLOC_CAP_DMA | MALLOC_CAP_DMA_DESC_AHB |
+                                      MALLOC_CAP_DMA_DESC_AXI | MALLOC_CAP_CACHE_ALIGNED |
+                                      MALLOC_CAP_SIMD;
 
 static inline uint32_t larger(uint32_t a, uint32_t b) {
     return a > b ? a : b;
 }
 
-// Caches and DMA want whole lines: raises alignment and size, and drops the bits that say no more than that.
-static void adjust_to_hardware(const struct hl_chip *chip, uint32_t *alignment, uint32_t *size, uint32_t *caps) {
+// Caches and DMA want whole lines: raises alignment and size, and drops the bits that say no more
+// than that.
+static void adjust_to_hardware(const struct hl_chip *chip, uint32_t *alignment, uint32_t *size,
+                               uint32_t *caps) {
     const struct hl_layout *layout = chip->layout;
     uint32_t wanted = *caps;
-    uint32_t least = larger(*alignment, wanted & MALLOC_CAP_SPIRAM ? layout->external_line : layout->internal_line);
+    uint32_t least = larger(*alignment, wanted & MALLOC_CAP_SPIRAM ? layout->external_line
+                                                                   : layout->internal_line);
     if ((wanted & MALLOC_CAP_DMA_DESC_AXI) && layout->axi_dma)
         least = larger(least, 8);
     if ((wanted & MALLOC_CAP_SIMD) && layout->simd)
@@ -42,7 +46,8 @@ static void adjust_to_hardware(const struct hl_chip *chip, uint32_t *alignment, 
     *size = (*size + least - 1) & ~(least - 1);
 }
 
-static inline void meet_hardware(const struct hl_chip *chip, uint32_t *alignment, uint32_t *size, uint32_t *caps) {
+static inline void meet_hardware(const struct hl_chip *chip, uint32_t *alignment, uint32_t *size,
+                                 uint32_t *caps) {
     if ((*caps & hardware_caps) && chip->options.idf >= HL_IDF_5_3)
         adjust_to_hardware(chip, alignment, size, caps);
 }
@@ -72,7 +77,8 @@ static bool needs_instruction_address(const struct hl_chip *chip, uint32_t heap_
            (has_two_rtc_addresses(layout) && contains(layout->rtc_dram, heap_start));
 }
 
-// The instruction address of [data, data + length): its first word keeps `data`, the rest is the caller's.
+// The instruction address of [data, data + length): its first word keeps `data`, the rest is the
+// caller's.
 static uint32_t to_instruction_address(struct hl_chip *chip, uint32_t data, uint32_t length) {
     const struct hl_layout *layout = chip->layout;
     uint32_t address;
@@ -82,15 +88,17 @@ static uint32_t to_instruction_address(struct hl_chip *chip, uint32_t data, uint
         address = layout->rtc_iram.low + (data - layout->rtc_dram.low);
     else
         address = layout->diram_iram.low + (data - layout->diram_dram.low);
-    // The bus views of one memory are two pieces of host memory; firmware reads its own instructions back through
-    // the one it wrote them to.
+    // The bus views of one memory are two pieces of host memory; firmware reads its own
+    // instructions back through the one it wrote them to.
     if (hl_chip_is_mapped(chip, address, 4))
         *(uint32_t *)hl_host(chip, address) = data;
     return address + 4;
 }
 
 static uint32_t data_address_of(const struct hl_chip *chip, uint32_t instruction) {
-    return hl_chip_is_mapped(chip, instruction - 4, 4) ? *(const uint32_t *)hl_host(chip, (instruction - 4) & ~3u) : 0;
+    return hl_chip_is_mapped(chip, instruction - 4, 4)
+               ? *(const uint32_t *)hl_host(chip, (instruction - 4) & ~3u)
+               : 0;
 }
 
 static void call_alloc_hook(struct hl_chip *chip, uint32_t address, uint32_t size, uint32_t caps) {
@@ -112,8 +120,8 @@ static inline void set_owner(struct hl_chip *chip, uint32_t block) {
 }
 
 // One heap's try. Returns the address of the user's memory.
-static inline uint32_t alloc_in(struct hl_chip *chip, struct hl_region_heap *entry, struct hl_heap *heap,
-                                uint32_t alignment, uint32_t size) {
+static inline uint32_t alloc_in(struct hl_chip *chip, struct hl_region_heap *entry,
+                                struct hl_heap *heap, uint32_t alignment, uint32_t size) {
     bool legacy_aligned = chip->options.idf < HL_IDF_5_3 && alignment != 0;
     uint32_t owner = chip->owner_size;
     uint32_t block = alignment <= HL_NATURAL_ALIGNMENT && !legacy_aligned
@@ -127,15 +135,18 @@ static inline uint32_t alloc_in(struct hl_chip *chip, struct hl_region_heap *ent
 }
 
 // 5. to 7.: priority by priority, heap by heap in search order.
-static inline uint32_t search(struct hl_chip *chip, uint32_t alignment, uint32_t size, uint32_t caps, bool exec) {
+static inline uint32_t search(struct hl_chip *chip, uint32_t alignment, uint32_t size,
+                              uint32_t caps, bool exec) {
     for (unsigned priority = 0; priority < HL_PRIORITIES; priority++) {
-        for (struct hl_region_heap *entry = hl_first_heap(chip); entry; entry = hl_next_heap(entry)) {
+        for (struct hl_region_heap *entry = hl_first_heap(chip); entry;
+             entry = hl_next_heap(entry)) {
             if (!(entry->caps[priority] & caps))
                 continue;
             struct hl_heap *heap = hl_registered(entry);
             if (!heap || (entry->all_caps & caps) != caps)
                 continue;
-            bool translate = __builtin_expect(exec, 0) && needs_instruction_address(chip, entry->start);
+            bool translate =
+                __builtin_expect(exec, 0) && needs_instruction_address(chip, entry->start);
             uint32_t address = alloc_in(chip, entry, heap, alignment, translate ? size + 4 : size);
             if (address == 0) {
                 if (hl_fault_is_noted())
@@ -200,8 +211,8 @@ void hl_caps_free(struct hl_chip *chip, uint32_t pointer) {
 }
 
 // Within its heap. 0 when that is not possible.
-static uint32_t realloc_in(struct hl_chip *chip, struct hl_region_heap *entry, uint32_t block, uint32_t size,
-                           uint32_t caps) {
+static uint32_t realloc_in(struct hl_chip *chip, struct hl_region_heap *entry, uint32_t block,
+                           uint32_t size, uint32_t caps) {
     struct hl_heap *heap = hl_registered(entry);
     uint32_t owner = chip->owner_size, old_size = 0, old_task = 0;
     if (owner != 0) {
@@ -235,7 +246,8 @@ uint32_t hl_caps_realloc(struct hl_chip *chip, uint32_t pointer, uint32_t size, 
     if (size > chip->limit)
         return 0;
 
-    bool is_instruction = contains(chip->layout->diram_iram, pointer) && has_two_addresses(chip->layout);
+    bool is_instruction =
+        contains(chip->layout->diram_iram, pointer) && has_two_addresses(chip->layout);
     uint32_t block = (is_instruction ? data_address_of(chip, pointer) : pointer) - chip->owner_size;
     struct hl_region_heap *entry = hl_caps_find_heap(chip, block);
     if (__builtin_expect(!entry, 0)) {
@@ -255,8 +267,9 @@ uint32_t hl_caps_realloc(struct hl_chip *chip, uint32_t pointer, uint32_t size, 
     uint32_t old_size = hl_heap_allocated_size(hl_registered(entry), block);
     if (old_size == 0) {
         if (!hl_fault_is_noted())
-            hl_fault_note(HL_FAULT_ASSERT, pointer,
-                          "assert failed: heap_caps_realloc_base heap_caps_base.c:385 (old_size > 0)");
+            hl_fault_note(
+                HL_FAULT_ASSERT, pointer,
+                "assert failed: heap_caps_realloc_base heap_caps_base.c:385 (old_size > 0)");
         return 0;
     }
     old_size -= chip->owner_size;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ESP-IDF's allocating functions: host pointers, tracing, defaults, preferences, and what happens on failure.
-// Which memory it will be is decided in caps_alloc.c.
+// ESP-IDF's allocating functions: host pointers, tracing, defaults, preferences, and what happens
+// on failure. Which memory it will be is decided in caps_alloc.c.
 
 #include "caps_entry.h"
 
@@ -10,7 +10,8 @@
 
 #include "port.h"
 
-// The result of an allocation as a pointer; a fault found on the way is raised here, with no lock held.
+// The result of an allocation as a pointer; a fault found on the way is raised here, with no lock
+// held.
 static inline void *finish(struct hl_chip *chip, uint32_t address) {
     if (__builtin_expect(address != 0, 1))
         return hl_host(chip, address);
@@ -20,7 +21,8 @@ static inline void *finish(struct hl_chip *chip, uint32_t address) {
 
 // Base functions. `entry` is what the tracer is told; the cost without one is a load and a branch.
 
-static inline uint32_t base_alloc(struct hl_chip *chip, enum hl_entry entry, size_t alignment, size_t size, uint32_t caps) {
+static inline uint32_t base_alloc(struct hl_chip *chip, enum hl_entry entry, size_t alignment,
+                                  size_t size, uint32_t caps) {
     if (__builtin_expect(size > UINT32_MAX || alignment > UINT32_MAX, 0))
         return 0;
     if (__builtin_expect(chip->tracer == NULL, 1))
@@ -28,7 +30,8 @@ static inline uint32_t base_alloc(struct hl_chip *chip, enum hl_entry entry, siz
     struct hl_traced_call call = {.entry = entry, .size = size, .caps = caps};
     chip->tracer->before(chip->tracer->context, chip, &call);
     uint32_t address = hl_caps_alloc(chip, (uint32_t)alignment, (uint32_t)size, caps);
-    chip->tracer->after(chip->tracer->context, chip, &call, address ? hl_host(chip, address) : NULL);
+    chip->tracer->after(chip->tracer->context, chip, &call,
+                        address ? hl_host(chip, address) : NULL);
     return address;
 }
 
@@ -37,11 +40,13 @@ static inline uint32_t plain_alignment(const struct hl_chip *chip) {
     return chip->options.idf < HL_IDF_5_3 ? 0 : 4;
 }
 
-static inline uint32_t base_malloc(struct hl_chip *chip, enum hl_entry entry, size_t size, uint32_t caps) {
+static inline uint32_t base_malloc(struct hl_chip *chip, enum hl_entry entry, size_t size,
+                                   uint32_t caps) {
     return base_alloc(chip, entry, plain_alignment(chip), size, caps);
 }
 
-static uint32_t base_realloc(struct hl_chip *chip, enum hl_entry entry, void *ptr, size_t size, uint32_t caps) {
+static uint32_t base_realloc(struct hl_chip *chip, enum hl_entry entry, void *ptr, size_t size,
+                             uint32_t caps) {
     if (size > UINT32_MAX)
         return 0;
     uint32_t old = hl_address_of(chip, ptr);
@@ -50,7 +55,8 @@ static uint32_t base_realloc(struct hl_chip *chip, enum hl_entry entry, void *pt
     struct hl_traced_call call = {.entry = entry, .old = ptr, .size = size, .caps = caps};
     chip->tracer->before(chip->tracer->context, chip, &call);
     uint32_t address = hl_caps_realloc(chip, old, (uint32_t)size, caps);
-    chip->tracer->after(chip->tracer->context, chip, &call, address ? hl_host(chip, address) : NULL);
+    chip->tracer->after(chip->tracer->context, chip, &call,
+                        address ? hl_host(chip, address) : NULL);
     return address;
 }
 
@@ -63,7 +69,8 @@ static bool multiply(size_t n, size_t size, uint32_t *product) {
     return !__builtin_mul_overflow((uint32_t)n, (uint32_t)size, product);
 }
 
-static uint32_t base_calloc(struct hl_chip *chip, enum hl_entry entry, size_t n, size_t size, uint32_t caps) {
+static uint32_t base_calloc(struct hl_chip *chip, enum hl_entry entry, size_t n, size_t size,
+                            uint32_t caps) {
     struct hl_traced_call call = {.entry = entry, .caps = caps};
     uint32_t bytes, address = 0;
     bool fits = multiply(n, size, &bytes);
@@ -75,7 +82,8 @@ static uint32_t base_calloc(struct hl_chip *chip, enum hl_entry entry, size_t n,
     if (address != 0)
         memset(hl_host(chip, address), 0, bytes);
     if (chip->tracer)
-        chip->tracer->after(chip->tracer->context, chip, &call, address ? hl_host(chip, address) : NULL);
+        chip->tracer->after(chip->tracer->context, chip, &call,
+                            address ? hl_host(chip, address) : NULL);
     return address;
 }
 
@@ -83,7 +91,8 @@ static inline void base_free(struct hl_chip *chip, uint32_t pointer) {
     if (__builtin_expect(chip->tracer == NULL, 1)) {
         hl_caps_free(chip, pointer);
     } else {
-        struct hl_traced_call call = {.entry = HL_ENTRY_FREE, .old = pointer ? hl_host(chip, pointer) : NULL};
+        struct hl_traced_call call = {.entry = HL_ENTRY_FREE,
+                                      .old = pointer ? hl_host(chip, pointer) : NULL};
         chip->tracer->before(chip->tracer->context, chip, &call);
         hl_caps_free(chip, pointer);
         chip->tracer->after(chip->tracer->context, chip, &call, NULL);
@@ -93,16 +102,18 @@ static inline void base_free(struct hl_chip *chip, uint32_t pointer) {
 }
 
 // The callback first, then the stop if the configuration has it.
-static void allocation_failed(struct hl_chip *chip, size_t size, uint32_t caps, const char *function) {
+static void allocation_failed(struct hl_chip *chip, size_t size, uint32_t caps,
+                              const char *function) {
     if (chip->failed_callback)
         chip->failed_callback(size, caps, function);
     if (chip->options.abort_on_failure)
-        hl_fault_raise(chip, HL_FAULT_ABORT, 0, "Mem alloc fail. size 0x%08x caps 0x%08x", (unsigned)size, caps);
+        hl_fault_raise(chip, HL_FAULT_ABORT, 0, "Mem alloc fail. size 0x%08x caps 0x%08x",
+                       (unsigned)size, caps);
 }
 
 // Raises a fault, or else reports a failure when memory was asked for.
-static inline void *deliver(struct hl_chip *chip, uint32_t address, size_t wanted, size_t size, uint32_t caps,
-                            const char *function) {
+static inline void *deliver(struct hl_chip *chip, uint32_t address, size_t wanted, size_t size,
+                            uint32_t caps, const char *function) {
     if (__builtin_expect(address != 0, 1))
         return hl_host(chip, address);
     if (!hl_fault_raise_noted(chip) && wanted > 0)
@@ -150,7 +161,9 @@ void *heap_caps_aligned_alloc_base(size_t alignment, size_t size, uint32_t caps)
 
 void *heap_caps_malloc(size_t size, uint32_t caps) {
     struct hl_chip *chip = hl_current();
-    return chip ? deliver(chip, base_malloc(chip, HL_ENTRY_MALLOC, size, caps), size, size, caps, "heap_caps_malloc") : NULL;
+    return chip ? deliver(chip, base_malloc(chip, HL_ENTRY_MALLOC, size, caps), size, size, caps,
+                          "heap_caps_malloc")
+                : NULL;
 }
 
 void heap_caps_free(void *ptr) {
@@ -165,24 +178,27 @@ void heap_caps_aligned_free(void *ptr) {
 
 void *heap_caps_realloc(void *ptr, size_t size, uint32_t caps) {
     struct hl_chip *chip = hl_current();
-    return chip ? deliver(chip, base_realloc(chip, HL_ENTRY_REALLOC, ptr, size, caps), size, size, caps,
-                          "heap_caps_realloc")
+    return chip ? deliver(chip, base_realloc(chip, HL_ENTRY_REALLOC, ptr, size, caps), size, size,
+                          caps, "heap_caps_realloc")
                 : NULL;
 }
 
 void *heap_caps_calloc(size_t n, size_t size, uint32_t caps) {
     struct hl_chip *chip = hl_current();
-    return chip ? deliver(chip, base_calloc(chip, HL_ENTRY_CALLOC, n, size, caps), size, (uint32_t)(n * size), caps,
-                          "heap_caps_calloc")
+    return chip ? deliver(chip, base_calloc(chip, HL_ENTRY_CALLOC, n, size, caps), size,
+                          (uint32_t)(n * size), caps, "heap_caps_calloc")
                 : NULL;
 }
 
-// Whether an aligned request makes sense at all; too large a one is a failure, the others are merely null.
-static bool aligned_is_possible(struct hl_chip *chip, size_t alignment, size_t size, uint32_t caps, const char *function) {
+// Whether an aligned request makes sense at all; too large a one is a failure, the others are
+// merely null.
+static bool aligned_is_possible(struct hl_chip *chip, size_t alignment, size_t size, uint32_t caps,
+                                const char *function) {
     if (alignment == 0 || (alignment & (alignment - 1)) != 0 || size == 0)
         return false;
     // The sum wraps on the chip.
-    if ((size <= UINT32_MAX ? (uint32_t)size + chip->owner_size : size) > chip->limit + chip->owner_size) {
+    if ((size <= UINT32_MAX ? (uint32_t)size + chip->owner_size : size) >
+        chip->limit + chip->owner_size) {
         allocation_failed(chip, size, caps, function);
         return false;
     }
@@ -193,8 +209,8 @@ void *heap_caps_aligned_alloc(size_t alignment, size_t size, uint32_t caps) {
     struct hl_chip *chip = hl_current();
     if (!chip || !aligned_is_possible(chip, alignment, size, caps, "heap_caps_aligned_alloc"))
         return NULL;
-    return deliver(chip, base_alloc(chip, HL_ENTRY_ALIGNED, alignment, size, caps), size, size, caps,
-                   "heap_caps_aligned_alloc");
+    return deliver(chip, base_alloc(chip, HL_ENTRY_ALIGNED, alignment, size, caps), size, size,
+                   caps, "heap_caps_aligned_alloc");
 }
 
 void *heap_caps_aligned_calloc(size_t alignment, size_t n, size_t size, uint32_t caps) {
@@ -205,7 +221,8 @@ void *heap_caps_aligned_calloc(size_t alignment, size_t n, size_t size, uint32_t
     return ptr ? memset(ptr, 0, bytes) : NULL;
 }
 
-// With external memory enabled: small requests prefer internal memory, large ones external, both take what there is.
+// With external memory enabled: small requests prefer internal memory, large ones external, both
+// take what there is.
 static uint32_t default_caps(const struct hl_chip *chip, size_t size) {
     return size <= chip->external_limit ? MALLOC_CAP_DEFAULT | MALLOC_CAP_INTERNAL
                                         : MALLOC_CAP_DEFAULT | MALLOC_CAP_SPIRAM;
@@ -228,8 +245,8 @@ void *heap_caps_malloc_default(size_t size) {
         return NULL;
     if (!external_is_enabled(chip)) {
         uint32_t caps = MALLOC_CAP_DEFAULT | MALLOC_CAP_INTERNAL;
-        return deliver(chip, base_malloc(chip, HL_ENTRY_MALLOC_DEFAULT, size, caps), size, size, caps,
-                       "heap_caps_malloc");
+        return deliver(chip, base_malloc(chip, HL_ENTRY_MALLOC_DEFAULT, size, caps), size, size,
+                       caps, "heap_caps_malloc");
     }
     uint32_t address = base_malloc(chip, HL_ENTRY_MALLOC_DEFAULT, size, default_caps(chip, size));
     if (address == 0 && size > 0 && !hl_fault_is_noted())
@@ -243,10 +260,11 @@ void *heap_caps_realloc_default(void *ptr, size_t size) {
         return NULL;
     if (!external_is_enabled(chip)) {
         uint32_t caps = MALLOC_CAP_DEFAULT | MALLOC_CAP_INTERNAL;
-        return deliver(chip, base_realloc(chip, HL_ENTRY_REALLOC_DEFAULT, ptr, size, caps), size, size, caps,
-                       "heap_caps_realloc");
+        return deliver(chip, base_realloc(chip, HL_ENTRY_REALLOC_DEFAULT, ptr, size, caps), size,
+                       size, caps, "heap_caps_realloc");
     }
-    uint32_t address = base_realloc(chip, HL_ENTRY_REALLOC_DEFAULT, ptr, size, default_caps(chip, size));
+    uint32_t address =
+        base_realloc(chip, HL_ENTRY_REALLOC_DEFAULT, ptr, size, default_caps(chip, size));
     if (address == 0 && size > 0 && !hl_fault_is_noted())
         address = base_realloc(chip, HL_ENTRY_REALLOC_DEFAULT, ptr, size, MALLOC_CAP_DEFAULT);
     return deliver(chip, address, size, size, MALLOC_CAP_DEFAULT, "heap_caps_realloc_default");
@@ -261,7 +279,8 @@ void *heap_caps_aligned_alloc_default(size_t alignment, size_t size) {
     const char *name = "heap_caps_aligned_alloc_default";
     if (!aligned_is_possible(chip, alignment, size, MALLOC_CAP_DEFAULT, name))
         return NULL;
-    uint32_t address = base_alloc(chip, HL_ENTRY_ALIGNED_DEFAULT, alignment, size, default_caps(chip, size));
+    uint32_t address =
+        base_alloc(chip, HL_ENTRY_ALIGNED_DEFAULT, alignment, size, default_caps(chip, size));
     if (address == 0 && !hl_fault_is_noted())
         address = base_alloc(chip, HL_ENTRY_ALIGNED_DEFAULT, alignment, size, MALLOC_CAP_DEFAULT);
     return deliver(chip, address, size, size, MALLOC_CAP_DEFAULT, name);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The allocating functions as other parts of the chip call them: traced, with the failure callback, by chip address.
+// The allocating functions as other parts of the chip call them: traced, with the failure callback,
+// by chip address.
 
 #ifndef HL_CAPS_ENTRY_H
 #define HL_CAPS_ENTRY_H

@@ -4,7 +4,8 @@
 //
 //     regions − reserved ranges → pieces → neighbours of one kind joined → heaps → search order
 //
-// The descriptors that ESP-IDF allocates for its heaps are allocated here too: they decide every later address.
+// The descriptors that ESP-IDF allocates for its heaps are allocated here too: they decide every
+// later address.
 
 #include "esp_heap_caps_init.h"
 
@@ -26,11 +27,16 @@ struct piece {
 
 static bool exists(const struct hl_chip *chip, uint8_t when) {
     switch ((enum hl_when)when) {
-    case HL_WHEN_ALWAYS: return true;
-    case HL_WHEN_PSRAM: return chip->options.psram;
-    case HL_WHEN_DUAL_CORE: return !chip->options.single_core;
-    case HL_WHEN_UNPROTECTED: return chip->options.no_memory_protection;
-    case HL_WHEN_RTC_HEAP: return chip->layout->rtc_heap;
+    case HL_WHEN_ALWAYS:
+        return true;
+    case HL_WHEN_PSRAM:
+        return chip->options.psram;
+    case HL_WHEN_DUAL_CORE:
+        return !chip->options.single_core;
+    case HL_WHEN_UNPROTECTED:
+        return chip->options.no_memory_protection;
+    case HL_WHEN_RTC_HEAP:
+        return chip->layout->rtc_heap;
     }
     return false;
 }
@@ -40,7 +46,8 @@ static int by_start(const void *a, const void *b) {
     return left->low < right->low ? -1 : left->low > right->low;
 }
 
-static unsigned reserved_ranges(const struct hl_chip *chip, struct hl_range ranges[HL_RESERVED_MAX]) {
+static unsigned reserved_ranges(const struct hl_chip *chip,
+                                struct hl_range ranges[HL_RESERVED_MAX]) {
     unsigned count = 0;
     for (unsigned i = 0; i < chip->layout->reserved_count; i++) {
         const struct hl_reserved *reserved = &chip->layout->reserved[i];
@@ -51,8 +58,8 @@ static unsigned reserved_ranges(const struct hl_chip *chip, struct hl_range rang
     return count;
 }
 
-static unsigned add_piece(struct piece *pieces, unsigned count, const struct hl_region *region, uint32_t start,
-                          uint32_t end) {
+static unsigned add_piece(struct piece *pieces, unsigned count, const struct hl_region *region,
+                          uint32_t start, uint32_t end) {
     if (end <= start || end - start <= HL_PIECE_MIN)
         return count;
     pieces[count] = (struct piece){start, end, region->type, region->startup_stack, false};
@@ -71,7 +78,8 @@ static unsigned available_pieces(const struct hl_chip *chip, struct piece pieces
         for (unsigned r = 0; r < reserved_count && start < end; r++) {
             if (reserved[r].high <= start || reserved[r].low >= end)
                 continue;
-            count = add_piece(pieces, count, region, start, reserved[r].low > start ? reserved[r].low : start);
+            count = add_piece(pieces, count, region, start,
+                              reserved[r].low > start ? reserved[r].low : start);
             start = reserved[r].high;
         }
         if (start < end)
@@ -87,16 +95,19 @@ static unsigned available_pieces(const struct hl_chip *chip, struct piece pieces
     return count;
 }
 
-static const uint32_t *caps_of_type(const struct hl_chip *chip, unsigned type, uint32_t caps[HL_PRIORITIES]) {
+static const uint32_t *caps_of_type(const struct hl_chip *chip, unsigned type,
+                                    uint32_t caps[HL_PRIORITIES]) {
     const struct hl_memory_type *memory = &chip->layout->types[type];
-    memcpy(caps, chip->options.no_memory_protection ? memory->unprotected_caps : memory->caps, 3 * sizeof *caps);
+    memcpy(caps, chip->options.no_memory_protection ? memory->unprotected_caps : memory->caps,
+           3 * sizeof *caps);
     if (chip->options.iram_8bit && strcmp(memory->name, "IRAM") == 0)
         caps[0] |= MALLOC_CAP_IRAM_8BIT;
     return caps;
 }
 
 static void register_heap(struct hl_chip *chip, struct hl_region_heap *entry) {
-    struct hl_heap *heap = hl_heap_create(chip, chip->base, entry->start, entry->end - entry->start);
+    struct hl_heap *heap =
+        hl_heap_create(chip, chip->base, entry->start, entry->end - entry->start);
     if (!heap)
         return;
     entry->all_caps = hl_all_caps(entry->caps);
@@ -109,18 +120,22 @@ static void lock_heap(struct hl_region_heap *entry) {
         hl_registered(entry)->is_locked = true;
 }
 
-static void link_after(struct hl_chip *chip, struct hl_region_heap *previous, struct hl_region_heap *entry) {
+static void link_after(struct hl_chip *chip, struct hl_region_heap *previous,
+                       struct hl_region_heap *entry) {
     _Atomic(struct hl_region_heap *) *link = previous ? &previous->next : &chip->heaps;
-    atomic_store_explicit(&entry->next, atomic_load_explicit(link, memory_order_relaxed), memory_order_relaxed);
+    atomic_store_explicit(&entry->next, atomic_load_explicit(link, memory_order_relaxed),
+                          memory_order_relaxed);
     // Release: pairs with the acquire in hl_first_heap and hl_next_heap.
     atomic_store_explicit(link, entry, memory_order_release);
 }
 
-// v5.5 and later search small heaps first, an equal one before an older one; earlier versions go by region order.
+// v5.5 and later search small heaps first, an equal one before an older one; earlier versions go by
+// region order.
 static void link_in_search_order(struct hl_chip *chip, struct hl_region_heap *entry) {
     struct hl_region_heap *previous = NULL;
     for (struct hl_region_heap *other = hl_first_heap(chip); other; other = hl_next_heap(other)) {
-        if (chip->options.idf >= HL_IDF_5_5 && other->end - other->start >= entry->end - entry->start)
+        if (chip->options.idf >= HL_IDF_5_5 &&
+            other->end - other->start >= entry->end - entry->start)
             break;
         previous = other;
     }
@@ -128,12 +143,14 @@ static void link_in_search_order(struct hl_chip *chip, struct hl_region_heap *en
 }
 
 static uint32_t descriptor_size(const struct hl_chip *chip) {
-    return chip->options.tracking != HL_TRACKING_OFF && chip->options.idf >= HL_IDF_5_5 ? HL_DESCRIPTOR_SIZE + 4
-                                                                                         : HL_DESCRIPTOR_SIZE;
+    return chip->options.tracking != HL_TRACKING_OFF && chip->options.idf >= HL_IDF_5_5
+               ? HL_DESCRIPTOR_SIZE + 4
+               : HL_DESCRIPTOR_SIZE;
 }
 
 // The array of descriptors: the chip's first allocation.
-static void allocate_descriptors(struct hl_chip *chip, struct hl_region_heap **entries, unsigned count) {
+static void allocate_descriptors(struct hl_chip *chip, struct hl_region_heap **entries,
+                                 unsigned count) {
     for (unsigned i = 0; i < count; i++) {
         struct hl_heap *heap = hl_registered(entries[i]);
         if (!hl_caps_match(entries[i], MALLOC_CAP_8BIT | MALLOC_CAP_INTERNAL))
@@ -176,8 +193,8 @@ void heap_caps_init(void) {
         if (!entry->startup_stack)
             register_heap(chip, entry);
         entries[count++] = entry;
-        hl_print(chip, "I heap_init: At %08X len %08X (%u KiB): %s\n", entry->start, entry->end - entry->start,
-                 (entry->end - entry->start) / 1024, entry->type);
+        hl_print(chip, "I heap_init: At %08X len %08X (%u KiB): %s\n", entry->start,
+                 entry->end - entry->start, (entry->end - entry->start) / 1024, entry->type);
     }
     allocate_descriptors(chip, entries, count);
 }
@@ -196,7 +213,8 @@ void heap_caps_enable_nonos_stack_heaps(void) {
 }
 
 // Chip addresses of what firmware passes as an address: a pointer, or a number below 4 GiB.
-static bool chip_range(const struct hl_chip *chip, intptr_t start, intptr_t end, struct hl_range *range) {
+static bool chip_range(const struct hl_chip *chip, intptr_t start, intptr_t end,
+                       struct hl_range *range) {
     uintptr_t low = (uintptr_t)start, high = (uintptr_t)end;
     if (chip->base != 0 && low >= chip->base && high >= chip->base) {
         low -= chip->base;
@@ -223,7 +241,8 @@ esp_err_t heap_caps_add_region(intptr_t start, intptr_t end) {
     return ESP_ERR_NOT_FOUND;
 }
 
-bool heap_caps_check_add_region_allowed(intptr_t heap_start, intptr_t heap_end, intptr_t start, intptr_t end) {
+int heap_caps_check_add_region_allowed(intptr_t heap_start, intptr_t heap_end, intptr_t start,
+                                       intptr_t end) {
     bool crosses_start = start < heap_start && end > heap_start;
     bool crosses_end = start < heap_end && end > heap_end;
     bool is_same = start == heap_start && end == heap_end;
@@ -239,11 +258,13 @@ static const char *type_name(const struct hl_chip *chip, const uint32_t caps[HL_
     return NULL;
 }
 
-static esp_err_t add_heap(struct hl_chip *chip, const uint32_t caps[HL_PRIORITIES], struct hl_range range) {
+static esp_err_t add_heap(struct hl_chip *chip, const uint32_t caps[HL_PRIORITIES],
+                          struct hl_range range) {
     for (struct hl_region_heap *entry = hl_first_heap(chip); entry; entry = hl_next_heap(entry))
         if (!heap_caps_check_add_region_allowed(entry->start, entry->end, range.low, range.high))
             return ESP_FAIL;
-    uint32_t descriptor = hl_caps_malloc(chip, descriptor_size(chip), MALLOC_CAP_INTERNAL | MALLOC_CAP_8BIT);
+    uint32_t descriptor =
+        hl_caps_malloc(chip, descriptor_size(chip), MALLOC_CAP_INTERNAL | MALLOC_CAP_8BIT);
     if (descriptor == 0)
         return ESP_ERR_NO_MEM;
     struct hl_region_heap *entry = calloc(1, sizeof *entry);

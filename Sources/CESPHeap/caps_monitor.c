@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Monitoring of the least free size between two points: the heaps' minima are set aside in an array on the chip's heap,
-// started afresh, and merged again at the end.
+// Monitoring of the least free size between two points: the heaps' minima are set aside in an array
+// on the chip's heap, started afresh, and merged again at the end.
 
 #include "caps_entry.h"
 #include "heap_ops.h"
@@ -13,9 +13,11 @@ static bool take_array(struct hl_chip *chip) {
         count++;
     uint32_t array = hl_caps_malloc(chip, 4 * count, MALLOC_CAP_DEFAULT);
     if (array == 0) {
-        hl_fault_raise(chip, HL_FAULT_ASSERT, 0,
-                       "assert failed: heap_caps_monitor_local_minimum_free_size_start heap_caps.c:343 "
-                       "(min_free_bytes_monitoring.values != NULL && \"not enough memory to store min_free_bytes value\")");
+        hl_fault_raise(
+            chip, HL_FAULT_ASSERT, 0,
+            "assert failed: heap_caps_monitor_local_minimum_free_size_start heap_caps.c:343 "
+            "(min_free_bytes_monitoring.values != NULL && \"not enough memory to store "
+            "min_free_bytes value\")");
         return false;
     }
     for (uint32_t i = 0; i < count; i++)

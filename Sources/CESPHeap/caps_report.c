@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Looking at the heaps with given capabilities: sums, prints, checks, walks. The order is the search order throughout.
+// Looking at the heaps with given capabilities: sums, prints, checks, walks. The order is the
+// search order throughout.
 
 #include <string.h>
 
@@ -10,7 +11,8 @@
 
 // What MALLOC_CAP_INVALID means to the functions that look at blocks: every heap.
 static bool is_chosen(const struct hl_region_heap *entry, uint32_t caps) {
-    return hl_registered(entry) && ((caps & MALLOC_CAP_INVALID) || (entry->all_caps & caps) == caps);
+    return hl_registered(entry) &&
+           ((caps & MALLOC_CAP_INVALID) || (entry->all_caps & caps) == caps);
 }
 
 static inline struct hl_region_heap *first(const struct hl_chip *chip) {
@@ -41,8 +43,9 @@ size_t heap_caps_get_minimum_free_size(uint32_t caps) {
     return sum;
 }
 
-// Sums wrap at 32 bits as on the chip. The owner word is taken from the running maximum at each heap: the chip's way,
-// which takes it once more for every heap after the one with the largest block.
+// Sums wrap at 32 bits as on the chip. The owner word is taken from the running maximum at each
+// heap: the chip's way, which takes it once more for every heap after the one with the largest
+// block.
 void heap_caps_get_info(multi_heap_info_t *info, uint32_t caps) {
     struct hl_chip *chip = hl_current();
     memset(info, 0, sizeof *info);
@@ -87,16 +90,17 @@ void heap_caps_print_heap_info(uint32_t caps) {
             continue;
         hl_heap_info(hl_registered(entry), &info);
         hl_print(chip, "  At 0x%08x len %d free %d allocated %d min_free %d\n", entry->start,
-                 (int)(entry->end - entry->start), (int)info.total_free_bytes, (int)info.total_allocated_bytes,
-                 (int)info.minimum_free_bytes);
+                 (int)(entry->end - entry->start), (int)info.total_free_bytes,
+                 (int)info.total_allocated_bytes, (int)info.minimum_free_bytes);
         hl_print(chip, "    largest_free_block %d alloc_blocks %d free_blocks %d total_blocks %d\n",
                  (int)info.largest_free_block, (int)info.allocated_blocks, (int)info.free_blocks,
                  (int)info.total_blocks);
     }
     heap_caps_get_info(&info, caps);
     hl_print(chip, "  Totals:\n");
-    hl_print(chip, "    free %d allocated %d min_free %d largest_free_block %d\n", (int)info.total_free_bytes,
-             (int)info.total_allocated_bytes, (int)info.minimum_free_bytes, (int)info.largest_free_block);
+    hl_print(chip, "    free %d allocated %d min_free %d largest_free_block %d\n",
+             (int)info.total_free_bytes, (int)info.total_allocated_bytes,
+             (int)info.minimum_free_bytes, (int)info.largest_free_block);
 }
 
 bool heap_caps_check_integrity(uint32_t caps, bool print_errors) {
@@ -116,8 +120,10 @@ bool heap_caps_check_integrity_addr(intptr_t addr, bool print_errors) {
     struct hl_chip *chip = hl_current();
     if (!chip)
         return false;
-    // Firmware passes pointers; a script may pass chip addresses, which are below 4 GiB wherever the memory lies.
-    uint32_t address = (uintptr_t)addr <= UINT32_MAX ? (uint32_t)addr : hl_address_of(chip, (const void *)addr);
+    // Firmware passes pointers; a script may pass chip addresses, which are below 4 GiB wherever
+    // the memory lies.
+    uint32_t address =
+        (uintptr_t)addr <= UINT32_MAX ? (uint32_t)addr : hl_address_of(chip, (const void *)addr);
     struct hl_region_heap *entry = hl_caps_find_heap(chip, address);
     if (!entry)
         return false;
@@ -185,7 +191,8 @@ static bool visit_block(void *context, uint32_t address, uint32_t size, bool is_
 void heap_caps_walk(uint32_t caps, heap_caps_walker_cb_t walker_func, void *user_data) {
     struct hl_chip *chip = hl_current();
     if (chip && !walker_func)
-        hl_fault_raise(chip, HL_FAULT_ASSERT, 0, "assert failed: heap_caps_walk heap_caps.c:629 (walker_func != NULL)");
+        hl_fault_raise(chip, HL_FAULT_ASSERT, 0,
+                       "assert failed: heap_caps_walk heap_caps.c:629 (walker_func != NULL)");
     if (!walker_func)
         return;
     for (struct hl_region_heap *entry = first(chip); entry; entry = hl_next_heap(entry)) {

@@ -40,6 +40,8 @@ int hl_chip_create(const struct hl_chip_options *options, struct hl_chip **resul
         return HL_CHIP_NO_HOST_MEMORY;
     chip->options = *options;
     chip->options.target = layout->target;
+    if (options->idf == HL_IDF_LATEST)
+        chip->options.idf = HL_IDF_5_5;
     chip->layout = layout;
     chip->port = options->port;
     hl_port_complete(&chip->port);
@@ -69,7 +71,8 @@ void hl_chip_destroy(struct hl_chip *chip) {
     if (hl_chip_here == chip)
         hl_chip_here = NULL;
     struct hl_chip *expected = chip;
-    atomic_compare_exchange_strong_explicit(&hl_chip_everywhere, &expected, NULL, memory_order_acq_rel, memory_order_relaxed);
+    atomic_compare_exchange_strong_explicit(&hl_chip_everywhere, &expected, NULL,
+                                            memory_order_acq_rel, memory_order_relaxed);
     hl_registry_clear(chip);
     for (struct hl_region_heap *entry = hl_first_heap(chip), *next; entry; entry = next) {
         next = hl_next_heap(entry);
@@ -106,16 +109,18 @@ void hl_chip_set_tracer(struct hl_chip *chip, const struct hl_tracer *tracer) {
     chip->tracer = tracer;
 }
 
-bool hl_chip_heap_at(const struct hl_chip *chip, size_t index, struct hl_heap_description *description) {
+bool hl_chip_heap_at(const struct hl_chip *chip, size_t index,
+                     struct hl_heap_description *description) {
     const struct hl_region_heap *heap = hl_first_heap(chip);
     while (heap && index-- > 0)
         heap = hl_next_heap(heap);
     if (!heap)
         return false;
-    *description = (struct hl_heap_description){.start = heap->start,
-                                                .end = heap->end,
-                                                .caps = {heap->caps[0], heap->caps[1], heap->caps[2]},
-                                                .is_registered = hl_registered(heap) != NULL,
-                                                .type = heap->type};
+    *description =
+        (struct hl_heap_description){.start = heap->start,
+                                     .end = heap->end,
+                                     .caps = {heap->caps[0], heap->caps[1], heap->caps[2]},
+                                     .is_registered = hl_registered(heap) != NULL,
+                                     .type = heap->type};
     return true;
 }

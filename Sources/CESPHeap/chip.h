@@ -2,8 +2,9 @@
 //
 // The state of one emulated chip. Read heapline_chip.h first.
 //
-// Chip memory is reached as `base + address`: base is 0 when memory is mapped in place, else the start of a 4 GiB
-// reservation. So code computes with 32-bit addresses and no chip structure holds a host pointer.
+// Chip memory is reached as `base + address`: base is 0 when memory is mapped in place, else the
+// start of a 4 GiB reservation. So code computes with 32-bit addresses and no chip structure holds
+// a host pointer.
 
 #ifndef HL_CHIP_STATE_H
 #define HL_CHIP_STATE_H
@@ -25,28 +26,31 @@ enum { HL_PRIORITIES = 3, HL_MAPPED_MAX = 512, HL_REGISTRY_MAX = 1024 };
 struct hl_heap;
 
 // An entry of the chip's heap list. Invariant: all_caps == heap ? OR of `caps` : 0.
-// Entries are published by a release store to the list or to `heap`, found by an acquire load, and never change else.
+// Entries are published by a release store to the list or to `heap`, found by an acquire load, and
+// never change else.
 struct hl_region_heap {
     _Atomic(struct hl_region_heap *) next; // search order
     _Atomic(struct hl_heap *) heap;        // null: not registered
     uint32_t start, end;
     uint32_t caps[HL_PRIORITIES];
     uint32_t all_caps;
-    const char *type;            // name of the memory type, null when none matches
+    const char *type; // name of the memory type, null when none matches
     bool startup_stack;
 };
 
 struct hl_chip {
     // Read on every allocation.
-    uintptr_t base;                // host address = base + chip address
+    uintptr_t base;                         // host address = base + chip address
     _Atomic(struct hl_region_heap *) heaps; // search order; entries are never unlinked
-    uint32_t limit;                // largest request
-    uint32_t owner_size;           // bytes of the owner word in front of each block: 0, or 4 with task tracking
-    size_t external_limit;         // requests up to this size prefer internal memory; SIZE_MAX: no external memory
+    uint32_t limit;                         // largest request
+    uint32_t
+        owner_size; // bytes of the owner word in front of each block: 0, or 4 with task tracking
+    size_t external_limit; // requests up to this size prefer internal memory; SIZE_MAX: no external
+                           // memory
     const struct hl_tracer *tracer;
     struct hl_port port;
-    bool exec_heap;                // MALLOC_CAP_EXEC exists in this build
-    bool ready;                    // heap_caps_init has run
+    bool exec_heap; // MALLOC_CAP_EXEC exists in this build
+    bool ready;     // heap_caps_init has run
 
     // Configuration.
     struct hl_chip_options options;
@@ -54,19 +58,20 @@ struct hl_chip {
 
     // Rarely used.
     esp_alloc_failed_hook_t failed_callback;
-    bool started;                  // heap_caps_enable_nonos_stack_heaps has run
-    pthread_mutex_t registry_lock; // guards registration of heaps and mappings
+    bool started;                              // heap_caps_enable_nonos_stack_heaps has run
+    pthread_mutex_t registry_lock;             // guards registration of heaps and mappings
     struct hl_heap *registry[HL_REGISTRY_MAX]; // every heap of this chip, oldest first
     _Atomic uint32_t registry_count;
     struct hl_tracking_state *tracking;
     struct {
-        uint32_t array;            // chip address of the saved minima
+        uint32_t array; // chip address of the saved minima
         uint32_t count;
     } monitor;
-    struct hl_range mapped[HL_MAPPED_MAX];   // page-aligned ranges with memory behind them; only grows
+    struct hl_range
+        mapped[HL_MAPPED_MAX]; // page-aligned ranges with memory behind them; only grows
     struct hl_range reserved[HL_MAPPED_MAX]; // in place: address space held for the chip
     uint32_t reserved_count;
-    void *reservation;             // elsewhere: the address space that holds all chip addresses
+    void *reservation; // elsewhere: the address space that holds all chip addresses
     _Atomic uint32_t mapped_count;
     _Atomic uint64_t fault_count;
     struct hl_fault last_fault;
@@ -78,7 +83,9 @@ extern _Atomic(struct hl_chip *) hl_chip_everywhere;
 // Acquire: pairs with the release in hl_chip_use_everywhere.
 static inline struct hl_chip *hl_current(void) {
     struct hl_chip *chip = hl_chip_here;
-    return __builtin_expect(chip != NULL, 1) ? chip : atomic_load_explicit(&hl_chip_everywhere, memory_order_acquire);
+    return __builtin_expect(chip != NULL, 1)
+               ? chip
+               : atomic_load_explicit(&hl_chip_everywhere, memory_order_acquire);
 }
 
 static inline struct hl_region_heap *hl_first_heap(const struct hl_chip *chip) {

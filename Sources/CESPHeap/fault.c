@@ -49,7 +49,8 @@ bool hl_fault_raise_noted(struct hl_chip *chip) {
     return true;
 }
 
-void hl_fault_raise(struct hl_chip *chip, enum hl_fault_kind kind, uint32_t address, const char *format, ...) {
+void hl_fault_raise(struct hl_chip *chip, enum hl_fault_kind kind, uint32_t address,
+                    const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     note(kind, address, format, arguments);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One heap: a region of chip memory with its control structure, and what the host knows about it. The control structure
-// and the blocks lie in chip memory with the chip's 32-bit layout; parameters that the chip keeps there too are held
-// here a second time, so damaged chip memory can not lead the host astray.
+// One heap: a region of chip memory with its control structure, and what the host knows about it.
+// The control structure and the blocks lie in chip memory with the chip's 32-bit layout; parameters
+// that the chip keeps there too are held here a second time, so damaged chip memory can not lead
+// the host astray.
 //
 //     start                                                                 start + size
 //     | accounting 20 | control structure | pool: block … block | sentinel |
@@ -18,18 +19,19 @@
 
 // The accounting words at the region's start, as ESP-IDF's heap_t.
 struct hl_accounting {
-    uint32_t lock;     // 0: callers exclude each other; this host keeps the lock itself in struct hl_heap
-    uint32_t free;     // bytes
-    uint32_t minimum;  // least value of `free`
+    uint32_t
+        lock; // 0: callers exclude each other; this host keeps the lock itself in struct hl_heap
+    uint32_t free;    // bytes
+    uint32_t minimum; // least value of `free`
     uint32_t pool_size;
-    uint32_t tlsf;     // address of the control structure
+    uint32_t tlsf; // address of the control structure
 };
 
 enum {
     HL_ACCOUNTING_SIZE = 20,
     HL_HEADER_OVERHEAD = 4, // a used block costs its size word
     HL_BLOCK_MIN = 12,
-    HL_DATA_OFFSET = 8,     // from a block's header to its data
+    HL_DATA_OFFSET = 8, // from a block's header to its data
 };
 
 // Invariants (hl_heap_check):
@@ -37,30 +39,42 @@ enum {
 //   first_block <= any block header <= sentinel, all multiples of 4
 //   small_size == 1 << first_shift == 4 << second_log2
 struct hl_heap {
-    uintptr_t base;                // host address = base + address
+    uintptr_t base; // host address = base + address
     struct hl_accounting *words;
-    uint32_t *first_bitmap;        // bit f: some list of class f is not empty
-    uint32_t *second_bitmaps;      // word f, bit s: list (f, s) is not empty
-    uint32_t *heads;               // word f << second_log2 | s: header address of the first block
-    uint32_t null_block;           // address that ends every list: the control structure's first 16 bytes
-    uint32_t first_block;          // header address; 0 when the region is too small for a pool
-    uint32_t sentinel;             // header address of the used block of size 0 at the end
-    uint32_t list_span;            // last possible header of a listed block, less first_block
-    uint32_t small_size;           // blocks below are spaced 4 bytes apart
-    uint64_t request_end;          // first size that can not be asked for
+    uint32_t *first_bitmap;   // bit f: some list of class f is not empty
+    uint32_t *second_bitmaps; // word f, bit s: list (f, s) is not empty
+    uint32_t *heads;          // word f << second_log2 | s: header address of the first block
+    uint32_t null_block;  // address that ends every list: the control structure's first 16 bytes
+    uint32_t first_block; // header address; 0 when the region is too small for a pool
+    uint32_t sentinel;    // header address of the used block of size 0 at the end
+    uint32_t header_span; // (sentinel - null_block) / 4
+    uint32_t link_span;   // (sentinel - 16 - null_block) / 4; a listed block is nearer than that
+    uint32_t small_size;  // blocks below are spaced 4 bytes apart
+    uint32_t list_count;  // first_count << second_log2
+    uint64_t request_end; // first size that can not be asked for
     uint8_t second_log2, first_shift, first_count;
-    uint8_t poisoning;             // enum hl_poisoning
-    bool rounds_malloc;            // v5.4 and later: malloc gives the whole search class
-    bool counts_headers;           // used headers are subtracted from the free bytes
-    bool checks_used;              // the heap check looks at canaries of used blocks
-    bool is_locked;                // multi_heap_set_lock was given one
+    uint8_t poisoning;   // enum hl_poisoning
+    bool rounds_malloc;  // v5.4 and later: malloc gives the whole search class
+    bool counts_headers; // used headers are subtracted from the free bytes
+    bool checks_used;    // the heap check looks at canaries of used blocks
+    bool is_locked;      // multi_heap_set_lock was given one
     struct hl_lock lock;
     struct hl_chip *chip;
-    uint32_t start, size;          // the region
-    uint32_t pool;                 // address after the control structure
+    // The last allocation and its release, see heap_ops.c. `last_data` is 0 once anything else
+    // changed the heap.
+    uint32_t last_data, last_request;
+    uint32_t last_word, last_next_word; // size words of the block and of the one after it
+    bool release_is_pending;
+    uint32_t start, size; // the region
+    uint32_t pool;        // address after the control structure
     uint32_t control_size;
-    uint8_t idf;                   // enum hl_idf
+    uint8_t idf; // enum hl_idf
 };
+
+// A step of malloc and free: inlined, so that one allocation is one stretch of code. And its
+// opposite.
+#define HL_HOT static inline __attribute__((always_inline))
+#define HL_SLOW __attribute__((noinline, cold))
 
 static inline uint32_t *hl_word(const struct hl_heap *heap, uint32_t address) {
     return (uint32_t *)(heap->base + address);
@@ -75,7 +89,8 @@ static inline uint32_t hl_heap_capacity(const struct hl_heap *heap) {
     return heap->size - HL_ACCOUNTING_SIZE - heap->control_size;
 }
 
-// Relaxed suffices for the two figures that the chip reads without its lock: each is meaningful alone.
+// Relaxed suffices for the two figures that the chip reads without its lock: each is meaningful
+// alone.
 static inline uint32_t hl_free_bytes(const struct hl_heap *heap) {
     return __atomic_load_n(&heap->words->free, __ATOMIC_RELAXED);
 }

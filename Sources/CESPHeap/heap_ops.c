@@ -10,11 +10,11 @@
 #include "port.h"
 #include "tlsf.h"
 
-static inline uint32_t used_overhead(const struct hl_heap *heap) {
+HL_HOT uint32_t used_overhead(const struct hl_heap *heap) {
     return heap->counts_headers ? HL_HEADER_OVERHEAD : 0;
 }
 
-static inline void take_bytes(struct hl_heap *heap, uint32_t bytes) {
+HL_HOT void take_bytes(struct hl_heap *heap, uint32_t bytes) {
     uint32_t left = hl_free_bytes(heap) - bytes;
     hl_set_free_bytes(heap, left);
     if (left < hl_minimum_bytes(heap))
@@ -30,25 +30,84 @@ static bool is_in_pool(const struct hl_heap *heap, uint32_t data) {
     return false;
 }
 
-static inline uint32_t malloc_block(struct hl_heap *heap, uint32_t size) {
-    uint32_t data = hl_tlsf_malloc(heap, size);
-    if (data != 0)
-        take_bytes(heap, hl_block_size(heap, data - HL_DATA_OFFSET) + used_overhead(heap));
+// A release that directly follows the allocation of the same block restores the heap to the state
+// before, to the order of the lists: malloc takes the first block of a list, and a release puts the
+// merged block first into the same list. So it is put off: if the next operation asks for the same
+// again, it gets the same block, as it would have; any other operation carries the release out
+// first. Firmware's commonest pattern costs a few comparisons this way.
+//
+//     malloc(n) → p · free(p) · malloc(n) → p        accounting at each step, lists untouched
+//
+// Not with comprehensive poisoning, where released memory must be seen to change.
+HL_HOT bool is_last_allocation(const struct hl_heap *heap, uint32_t data) {
+    if (data != heap->last_data || heap->release_is_pending || data == 0)
+        return false;
+    // Damaged sizes take the long way, where they are noticed.
+    uint32_t word = *hl_word(heap, data - 4);
+    return word == heap->last_word && *hl_word(heap, data + (word & ~3u)) == heap->last_next_word;
+}
+
+bool hl_heap_release_pending(struct hl_heap *heap) {
+    heap->release_is_pending = false;
+    uint32_t data = heap->last_data;
+    heap->last_data = 0;
+    return hl_tlsf_free(heap, data) != 0;
+}
+
+HL_HOT void remember(struct hl_heap *heap, uint32_t data, uint32_t request) {
+    uint32_t word = *hl_word(heap, data - 4);
+    heap->last_data = data;
+    heap->last_request = request;
+    heap->last_word = word;
+    heap->last_next_word = *hl_word(heap, data + (word & ~3u));
+}
+
+HL_HOT uint32_t malloc_block(struct hl_heap *heap, uint32_t size) {
+    uint32_t data;
+    if (heap->release_is_pending && size == heap->last_request) {
+        heap->release_is_pending = false;
+        data = heap->last_data;
+    } else {
+        if (!hl_heap_settle(heap))
+            return 0;
+        data = hl_tlsf_malloc(heap, size);
+        if (data == 0)
+            return 0;
+        remember(heap, data, size);
+    }
+    take_bytes(heap, (heap->last_word & ~3u) + used_overhead(heap));
     return data;
 }
 
-static inline bool free_block(struct hl_heap *heap, uint32_t data) {
+HL_HOT bool free_block(struct hl_heap *heap, uint32_t data) {
     uint32_t size;
-    if (!is_in_pool(heap, data) || !hl_tlsf_block_size(heap, data, &size) || !hl_tlsf_free(heap, data))
-        return false;
+    if (is_last_allocation(heap, data) && heap->poisoning != HL_POISONING_COMPREHENSIVE) {
+        heap->release_is_pending = true;
+        size = heap->last_word & ~3u;
+    } else {
+        if (!hl_heap_settle(heap))
+            return false;
+        heap->last_data = 0;
+        size = is_in_pool(heap, data) ? hl_tlsf_free(heap, data) : 0;
+        if (size == 0)
+            return false;
+    }
     hl_set_free_bytes(heap, hl_free_bytes(heap) + size + used_overhead(heap));
     return true;
+}
+
+// For operations other than malloc and free: what follows is not about the last allocation any
+// more.
+static bool forget_last(struct hl_heap *heap) {
+    bool done = hl_heap_settle(heap);
+    heap->last_data = 0;
+    return done;
 }
 
 // Size 0 releases the block without giving its bytes back, as the chip does.
 static uint32_t realloc_block(struct hl_heap *heap, uint32_t data, uint32_t size) {
     uint32_t before;
-    if (!is_in_pool(heap, data) || !hl_tlsf_block_size(heap, data, &before))
+    if (!forget_last(heap) || !is_in_pool(heap, data) || !hl_tlsf_block_size(heap, data, &before))
         return 0;
     if (size == 0) {
         hl_tlsf_free(heap, data);
@@ -86,7 +145,8 @@ uint32_t hl_heap_malloc(struct hl_heap *heap, uint32_t size) {
     return data;
 }
 
-uint32_t hl_heap_aligned_alloc(struct hl_heap *heap, uint32_t size, uint32_t alignment, uint32_t offset) {
+uint32_t hl_heap_aligned_alloc(struct hl_heap *heap, uint32_t size, uint32_t alignment,
+                               uint32_t offset) {
     bool poisoned = heap->poisoning != HL_POISONING_NONE;
     if (size == 0 || (poisoned && size > UINT32_MAX - HL_POISON_OVERHEAD) || alignment == 0 ||
         (alignment & (alignment - 1)) != 0)
@@ -96,21 +156,24 @@ uint32_t hl_heap_aligned_alloc(struct hl_heap *heap, uint32_t size, uint32_t ali
         offset += HL_POISON_HEAD;
     }
     hl_heap_lock(heap);
-    uint32_t data = hl_tlsf_memalign(heap, alignment, size, offset);
+    uint32_t data = forget_last(heap) ? hl_tlsf_memalign(heap, alignment, size, offset) : 0;
     if (data != 0) {
         take_bytes(heap, hl_block_size(heap, data - HL_DATA_OFFSET) + used_overhead(heap));
         if (poisoned) {
             size -= HL_POISON_OVERHEAD;
             data = hl_poison_mark(heap, data, size);
-            if (heap->poisoning == HL_POISONING_COMPREHENSIVE && !hl_poison_check_new(heap, data, size))
-                data = note_bad_pattern("multi_heap_aligned_alloc_offs multi_heap_poisoning.c:229", data);
+            if (heap->poisoning == HL_POISONING_COMPREHENSIVE &&
+                !hl_poison_check_new(heap, data, size))
+                data = note_bad_pattern("multi_heap_aligned_alloc_offs multi_heap_poisoning.c:229",
+                                        data);
         }
     }
     hl_heap_unlock(heap);
     return data;
 }
 
-// A damaged size may have led to something that looks like the canary, anywhere in the chip's memory.
+// A damaged size may have led to something that looks like the canary, anywhere in the chip's
+// memory.
 static bool stays_inside(const struct hl_heap *heap, uint32_t data) {
     uint32_t size = *hl_word(heap, data - 4), offset = data - heap->start;
     if (offset < heap->size && size <= heap->size - offset)
@@ -137,7 +200,8 @@ bool hl_heap_free(struct hl_heap *heap, uint32_t data) {
     if (data == 0)
         return true;
     hl_heap_lock(heap);
-    bool done = heap->poisoning == HL_POISONING_NONE ? free_block(heap, data) : free_poisoned(heap, data);
+    bool done =
+        heap->poisoning == HL_POISONING_NONE ? free_block(heap, data) : free_poisoned(heap, data);
     hl_heap_unlock(heap);
     return done;
 }
@@ -187,16 +251,18 @@ uint32_t hl_heap_realloc(struct hl_heap *heap, uint32_t data, uint32_t size) {
     return moved;
 }
 
+// The chip reads the size without the lock; here the neighbour's release could be writing the flags
+// beside it.
 uint32_t hl_heap_full_block_size(struct hl_heap *heap, uint32_t data) {
-    uint32_t size = 0;
-    if (heap->poisoning != HL_POISONING_NONE) {
-        if (!hl_poison_verify(heap, data, true)) {
-            note_bad_canary("multi_heap_get_full_block_size multi_heap_poisoning.c:358", data);
-            return 0;
-        }
-        data -= HL_POISON_HEAD;
-    }
-    return hl_tlsf_block_size(heap, data, &size) ? size : 0;
+    uint32_t size = 0, block = heap->poisoning == HL_POISONING_NONE ? data : data - HL_POISON_HEAD;
+    hl_heap_lock(heap);
+    hl_heap_settle(heap);
+    if (heap->poisoning != HL_POISONING_NONE && !hl_poison_verify(heap, data, true))
+        note_bad_canary("multi_heap_get_full_block_size multi_heap_poisoning.c:358", data);
+    else if (!hl_tlsf_block_size(heap, block, &size))
+        size = 0;
+    hl_heap_unlock(heap);
+    return size;
 }
 
 uint32_t hl_heap_allocated_size(struct hl_heap *heap, uint32_t data) {

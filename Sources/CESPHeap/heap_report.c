@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Looking at one heap without changing it: figures, walks, dumps, checks; and the minimum that callers may reset.
+// Looking at one heap without changing it: figures, walks, dumps, checks; and the minimum that
+// callers may reset.
 
 #include <string.h>
 
@@ -19,10 +20,14 @@ void hl_heap_walk(struct hl_heap *heap, hl_block_visitor visit, void *context) {
     if (heap->first_block == 0)
         return;
     hl_heap_lock(heap);
+    hl_heap_settle(heap);
     for (uint32_t block = heap->first_block; block != 0; block = hl_block_after(heap, block)) {
         uint32_t word = *hl_word(heap, block + 4);
-        if ((word & ~3u) == 0 || !visit(context, block + HL_DATA_OFFSET, word & ~3u, !(word & HL_BLOCK_FREE)))
+        if ((word & ~3u) == 0 ||
+            !visit(context, block + HL_DATA_OFFSET, word & ~3u, !(word & HL_BLOCK_FREE)))
             break;
+        // The visitor may have allocated and released.
+        hl_heap_settle(heap);
     }
     hl_heap_unlock(heap);
 }
@@ -56,12 +61,14 @@ void hl_heap_info(struct hl_heap *heap, multi_heap_info_t *info) {
     info->total_allocated_bytes = allocated;
     info->total_free_bytes = less_poison(heap, free_bytes);
     info->minimum_free_bytes = less_poison(heap, minimum);
-    info->largest_free_block = less_poison(heap, hl_tlsf_fit_size(heap, (uint32_t)info->largest_free_block));
+    info->largest_free_block =
+        less_poison(heap, hl_tlsf_fit_size(heap, (uint32_t)info->largest_free_block));
 }
 
 static bool dump_block(void *context, uint32_t address, uint32_t size, bool is_used) {
     const struct hl_chip *chip = context;
-    hl_print(chip, "Block 0x%08x data, size: %d bytes, Free: %s \n", address, (int)size, is_used ? "No" : "Yes");
+    hl_print(chip, "Block 0x%08x data, size: %d bytes, Free: %s \n", address, (int)size,
+             is_used ? "No" : "Yes");
     return true;
 }
 
@@ -74,9 +81,10 @@ void hl_heap_dump(struct hl_heap *heap) {
 
 bool hl_heap_check(struct hl_heap *heap, bool print_errors) {
     hl_heap_lock(heap);
+    hl_heap_settle(heap);
     bool valid = hl_tlsf_check(heap, heap->poisoning == HL_POISONING_NONE ? NULL
-                                     : print_errors                      ? hl_poison_check_block_printing
-                                                                         : hl_poison_check_block_quietly);
+                                     : print_errors ? hl_poison_check_block_printing
+                                                    : hl_poison_check_block_quietly);
     hl_heap_unlock(heap);
     return valid;
 }
@@ -84,6 +92,7 @@ bool hl_heap_check(struct hl_heap *heap, bool print_errors) {
 uint32_t hl_heap_find_containing_block(struct hl_heap *heap, uint32_t address) {
     uint32_t found = 0;
     hl_heap_lock(heap);
+    hl_heap_settle(heap);
     for (uint32_t block = heap->first_block; block != 0; block = hl_block_after(heap, block)) {
         uint32_t word = *hl_word(heap, block + 4), size = word & ~3u;
         if (size == 0)
@@ -95,8 +104,9 @@ uint32_t hl_heap_find_containing_block(struct hl_heap *heap, uint32_t address) {
     }
     hl_heap_unlock(heap);
     if (found == 0) {
-        hl_fault_note(HL_FAULT_ASSERT, address,
-                      "assert failed: multi_heap_find_containing_block_impl multi_heap.c:459 (block_ptr)");
+        hl_fault_note(
+            HL_FAULT_ASSERT, address,
+            "assert failed: multi_heap_find_containing_block_impl multi_heap.c:459 (block_ptr)");
         return 0;
     }
     return heap->poisoning == HL_POISONING_NONE ? found : found + HL_POISON_HEAD;

@@ -7,9 +7,20 @@
 #include "layouts/layouts.h"
 
 static const struct hl_layout *const layouts[] = {
-    &hl_layout_esp32,   &hl_layout_esp32s2,  &hl_layout_esp32s3, &hl_layout_esp32c2,  &hl_layout_esp32c3,
-    &hl_layout_esp32c5, &hl_layout_esp32c6,  &hl_layout_esp32c61, &hl_layout_esp32h2, &hl_layout_esp32h21,
-    &hl_layout_esp32h4, &hl_layout_esp32p4,  &hl_layout_esp32p4_rev_lt_v3, &hl_layout_esp32s31,
+    &hl_layout_esp32,
+    &hl_layout_esp32s2,
+    &hl_layout_esp32s3,
+    &hl_layout_esp32c2,
+    &hl_layout_esp32c3,
+    &hl_layout_esp32c5,
+    &hl_layout_esp32c6,
+    &hl_layout_esp32c61,
+    &hl_layout_esp32h2,
+    &hl_layout_esp32h21,
+    &hl_layout_esp32h4,
+    &hl_layout_esp32p4,
+    &hl_layout_esp32p4_rev_lt_v3,
+    &hl_layout_esp32s31,
 };
 
 const struct hl_layout *hl_layout_at(size_t index) {

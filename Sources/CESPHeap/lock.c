@@ -26,8 +26,8 @@ void hl_lock_acquire_slow(struct hl_lock *lock, uintptr_t self, const struct hl_
     for (unsigned spins = 0;; spins++) {
         uintptr_t expected = 0;
         if (atomic_load_explicit(&lock->owner, memory_order_relaxed) == 0 &&
-            atomic_compare_exchange_weak_explicit(&lock->owner, &expected, self, memory_order_acquire,
-                                                  memory_order_relaxed)) {
+            atomic_compare_exchange_weak_explicit(&lock->owner, &expected, self,
+                                                  memory_order_acquire, memory_order_relaxed)) {
             lock->depth = 1;
             return;
         }

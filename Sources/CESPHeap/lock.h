@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The lock of one heap: a recursive spin lock, as on the chip. Owned by a thread; a waiter spins shortly, then lets the
-// port wait. Read heapline_port.h first.
+// The lock of one heap: a recursive spin lock, as on the chip. Owned by a thread; a waiter spins
+// shortly, then lets the port wait. Read heapline_port.h first.
 
 #ifndef HL_LOCK_H
 #define HL_LOCK_H
@@ -25,16 +25,17 @@ void hl_lock_acquire_slow(struct hl_lock *lock, uintptr_t self, const struct hl_
 static inline void hl_lock_acquire(struct hl_lock *lock, const struct hl_port *port) {
     uintptr_t self = (uintptr_t)&hl_lock_self;
     uintptr_t free_owner = 0;
-    // A process with one thread needs no atomic instruction (glibc's malloc does the same); the word is written all the
-    // same, so a thread started while the lock is held finds it held.
+    // A process with one thread needs no atomic instruction (glibc's malloc does the same); the
+    // word is written all the same, so a thread started while the lock is held finds it held.
     if (__libc_single_threaded && atomic_load_explicit(&lock->owner, memory_order_relaxed) == 0) {
         atomic_store_explicit(&lock->owner, self, memory_order_relaxed);
         lock->depth = 1;
         return;
     }
-    // Acquire: pairs with the release in hl_lock_release, so the heap is seen as the last owner left it.
-    if (atomic_compare_exchange_strong_explicit(&lock->owner, &free_owner, self, memory_order_acquire,
-                                                memory_order_relaxed)) {
+    // Acquire: pairs with the release in hl_lock_release, so the heap is seen as the last owner
+    // left it.
+    if (atomic_compare_exchange_strong_explicit(&lock->owner, &free_owner, self,
+                                                memory_order_acquire, memory_order_relaxed)) {
         lock->depth = 1;
         return;
     }

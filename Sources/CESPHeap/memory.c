@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Mapping chip memory. In place, all ranges the layout names are reserved first, external memory too, so what is mapped
-// later is certain to fit. Elsewhere, 4 GiB are reserved at a multiple of 4 GiB: an address is then the low half of a
-// pointer, and alignment is the same on both sides.
+// Mapping chip memory. In place, all ranges the layout names are reserved first, external memory
+// too, so what is mapped later is certain to fit. Elsewhere, 4 GiB are reserved at a multiple of 4
+// GiB: an address is then the low half of a pointer, and alignment is the same on both sides.
 
 #include "memory.h"
 
@@ -14,7 +14,8 @@
 
 static struct hl_range whole_pages(uint64_t low, uint64_t high) {
     uint64_t last = (high + 4095) & ~4095ull;
-    return (struct hl_range){(uint32_t)low & ~4095u, last > 0xfffff000u ? 0xfffff000u : (uint32_t)last};
+    return (struct hl_range){(uint32_t)low & ~4095u,
+                             last > 0xfffff000u ? 0xfffff000u : (uint32_t)last};
 }
 
 static bool is_covered(const struct hl_range *ranges, uint32_t count, uint32_t page) {
@@ -25,8 +26,8 @@ static bool is_covered(const struct hl_range *ranges, uint32_t count, uint32_t p
 }
 
 // Calls `apply` on each maximal run of pages in `range` that none of the ranges covers.
-static int for_each_gap(struct hl_chip *chip, struct hl_range range, const struct hl_range *ranges, uint32_t count,
-                        int (*apply)(struct hl_chip *chip, struct hl_range run)) {
+static int for_each_gap(struct hl_chip *chip, struct hl_range range, const struct hl_range *ranges,
+                        uint32_t count, int (*apply)(struct hl_chip *chip, struct hl_range run)) {
     for (uint32_t page = range.low; page < range.high;) {
         if (is_covered(ranges, count, page)) {
             page += 4096;
@@ -78,8 +79,8 @@ static int map_range(struct hl_chip *chip, struct hl_range range) {
         if (error != 0)
             return error;
     }
-    return for_each_gap(chip, range, chip->mapped, atomic_load_explicit(&chip->mapped_count, memory_order_relaxed),
-                        open_run);
+    return for_each_gap(chip, range, chip->mapped,
+                        atomic_load_explicit(&chip->mapped_count, memory_order_relaxed), open_run);
 }
 
 int hl_chip_map(struct hl_chip *chip, uint32_t address, size_t size) {
@@ -107,17 +108,20 @@ bool hl_chip_is_mapped(const struct hl_chip *chip, uint32_t address, size_t size
     return true;
 }
 
-// Instruction addresses of memory that also has data addresses: firmware may be handed them with the EXEC capability.
+// Instruction addresses of memory that also has data addresses: firmware may be handed them with
+// the EXEC capability.
 static int map_alias(struct hl_chip *chip, const struct hl_region *region) {
     if (region->iram_alias == 0 || region->iram_alias == region->start)
         return 0;
-    return map_range(chip, whole_pages(region->iram_alias, (uint64_t)region->iram_alias + region->size));
+    return map_range(chip,
+                     whole_pages(region->iram_alias, (uint64_t)region->iram_alias + region->size));
 }
 
 static int map_layout(struct hl_chip *chip) {
     const struct hl_layout *layout = chip->layout;
     if (chip->base == 0 && layout->external.high != 0) {
-        int error = for_each_gap(chip, layout->external, chip->reserved, chip->reserved_count, reserve_run);
+        int error =
+            for_each_gap(chip, layout->external, chip->reserved, chip->reserved_count, reserve_run);
         if (error != 0)
             return error;
     }
@@ -125,7 +129,8 @@ static int map_layout(struct hl_chip *chip) {
         const struct hl_region *region = &layout->regions[i];
         if (region->when == HL_WHEN_PSRAM)
             continue;
-        int error = map_range(chip, whole_pages(region->start, (uint64_t)region->start + region->size));
+        int error =
+            map_range(chip, whole_pages(region->start, (uint64_t)region->start + region->size));
         if (error == 0)
             error = map_alias(chip, region);
         if (error != 0)
@@ -138,7 +143,8 @@ static int map_layout(struct hl_chip *chip) {
 
 static void release(struct hl_chip *chip) {
     for (uint32_t i = 0; i < chip->reserved_count; i++)
-        munmap((void *)(uintptr_t)chip->reserved[i].low, chip->reserved[i].high - chip->reserved[i].low);
+        munmap((void *)(uintptr_t)chip->reserved[i].low,
+               chip->reserved[i].high - chip->reserved[i].low);
     if (chip->reservation)
         munmap(chip->reservation, 2 * HL_SPACE);
     chip->reservation = NULL;
@@ -148,7 +154,8 @@ static void release(struct hl_chip *chip) {
 }
 
 static int open_elsewhere(struct hl_chip *chip) {
-    void *space = mmap(NULL, 2 * HL_SPACE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *space =
+        mmap(NULL, 2 * HL_SPACE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (space == MAP_FAILED)
         return HL_CHIP_NO_ADDRESS_SPACE;
     chip->reservation = space;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The chip's memory on this host: in place, or at a fixed distance. See chip.h for how it is addressed.
+// The chip's memory on this host: in place, or at a fixed distance. See chip.h for how it is
+// addressed.
 
 #ifndef HL_MEMORY_H
 #define HL_MEMORY_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ESP-IDF's multi_heap functions: handles and host pointers in front of heap_ops.h. Memory outside the current chip can
-// be a heap as well; its addresses are then the low halves of the host's.
+// ESP-IDF's multi_heap functions: handles and host pointers in front of heap_ops.h. Memory outside
+// the current chip can be a heap as well; its addresses are then the low halves of the host's.
 
 #include "multi_heap.h"
 
@@ -31,7 +31,8 @@ static inline void *pointer(const struct hl_heap *heap, uint32_t address) {
     return hl_byte(heap, address);
 }
 
-// The address of a user pointer; a pointer outside the heap's own 4 GiB becomes one outside the heap.
+// The address of a user pointer; a pointer outside the heap's own 4 GiB becomes one outside the
+// heap.
 static inline uint32_t address_of(const struct hl_heap *heap, const void *p) {
     uintptr_t distance = (uintptr_t)p - heap->base;
     return p == NULL ? 0 : distance > UINT32_MAX ? 3 : (uint32_t)distance;
@@ -42,16 +43,19 @@ multi_heap_handle_t multi_heap_register(void *start, size_t size) {
     if (!chip)
         return NULL;
     if (!start) {
-        hl_fault_raise(chip, HL_FAULT_ASSERT, 0, "assert failed: multi_heap_register_impl multi_heap.c:136 (start_ptr)");
+        hl_fault_raise(chip, HL_FAULT_ASSERT, 0,
+                       "assert failed: multi_heap_register_impl multi_heap.c:136 (start_ptr)");
         return NULL;
     }
     uintptr_t base = chip->base;
     uint32_t address = (uint32_t)((uintptr_t)start - base);
     if (size > UINT32_MAX)
         return NULL;
-    if (base + address != (uintptr_t)start || (base != 0 && !hl_chip_is_mapped(chip, address, size))) {
+    if (base + address != (uintptr_t)start ||
+        (base != 0 && !hl_chip_is_mapped(chip, address, size))) {
         address = (uint32_t)(uintptr_t)start;
-        // Addresses must not wrap within the heap; flipping the top bit keeps every alignment below 2 GiB.
+        // Addresses must not wrap within the heap; flipping the top bit keeps every alignment below
+        // 2 GiB.
         if (address + size > UINT32_MAX || address < 4096)
             address ^= 0x80000000u;
         base = (uintptr_t)start - address;
@@ -74,11 +78,13 @@ void *multi_heap_aligned_alloc(multi_heap_handle_t handle, size_t size, size_t a
     return multi_heap_aligned_alloc_offs(handle, size, alignment, 0);
 }
 
-void *multi_heap_aligned_alloc_offs(multi_heap_handle_t handle, size_t size, size_t alignment, size_t offset) {
+void *multi_heap_aligned_alloc_offs(multi_heap_handle_t handle, size_t size, size_t alignment,
+                                    size_t offset) {
     struct hl_heap *heap = find(handle);
     if (!heap || size > UINT32_MAX || alignment > UINT32_MAX || offset > UINT32_MAX)
         return NULL;
-    return pointer(heap, hl_heap_aligned_alloc(heap, (uint32_t)size, (uint32_t)alignment, (uint32_t)offset));
+    return pointer(
+        heap, hl_heap_aligned_alloc(heap, (uint32_t)size, (uint32_t)alignment, (uint32_t)offset));
 }
 
 void multi_heap_free(multi_heap_handle_t handle, void *p) {
@@ -172,7 +178,8 @@ static bool visit_block(void *context, uint32_t address, uint32_t size, bool is_
     return walk->visit(hl_byte(walk->heap, address), size, is_used, walk->user_data);
 }
 
-void multi_heap_walk(multi_heap_handle_t handle, multi_heap_walker_cb_t walker_func, void *user_data) {
+void multi_heap_walk(multi_heap_handle_t handle, multi_heap_walker_cb_t walker_func,
+                     void *user_data) {
     struct hl_heap *heap = require(handle, "multi_heap_walk multi_heap.c:436");
     if (!heap)
         return;

@@ -17,7 +17,8 @@ uint32_t hl_poison_mark(struct hl_heap *heap, uint32_t block_data, uint32_t size
     return user;
 }
 
-// Whether [address, address + size) can be read: the recorded size may be damaged and lead anywhere.
+// Whether [address, address + size) can be read: the recorded size may be damaged and lead
+// anywhere.
 static bool is_readable(const struct hl_heap *heap, uint32_t address, uint32_t size) {
     uint32_t offset = address - heap->start;
     if (offset < heap->size && size <= heap->size - offset)
@@ -34,8 +35,8 @@ bool hl_poison_verify(struct hl_heap *heap, uint32_t user, bool print_errors) {
     uint32_t canary = *hl_word(heap, head);
     if (canary != HL_CANARY_HEAD) {
         if (print_errors)
-            hl_print(heap->chip, "CORRUPT HEAP: Bad head at 0x%08x. Expected 0x%08x got 0x%08x\n", head, HL_CANARY_HEAD,
-                     canary);
+            hl_print(heap->chip, "CORRUPT HEAP: Bad head at 0x%08x. Expected 0x%08x got 0x%08x\n",
+                     head, HL_CANARY_HEAD, canary);
         return false;
     }
     uint32_t tail = user + *hl_word(heap, head + 4);
@@ -46,8 +47,8 @@ bool hl_poison_verify(struct hl_heap *heap, uint32_t user, bool print_errors) {
     memcpy(&canary, hl_byte(heap, tail), sizeof canary);
     if (canary != HL_CANARY_TAIL) {
         if (print_errors)
-            hl_print(heap->chip, "CORRUPT HEAP: Bad tail at 0x%08x. Expected 0x%08x got 0x%08x\n", tail, HL_CANARY_TAIL,
-                     canary);
+            hl_print(heap->chip, "CORRUPT HEAP: Bad tail at 0x%08x. Expected 0x%08x got 0x%08x\n",
+                     tail, HL_CANARY_TAIL, canary);
         return false;
     }
     return true;
@@ -59,9 +60,11 @@ static bool is_filled(const uint8_t *bytes, uint32_t size, uint8_t byte) {
     return size == 0 || (bytes[0] == byte && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
-// The chip goes word by word from an aligned start and byte by byte over the rest. A damaged word ends the replacement;
-// a damaged byte does not, and is always reported with the first byte of the rest.
-static bool verify_pattern(struct hl_heap *heap, uint32_t address, uint32_t size, bool print_errors, bool replace) {
+// The chip goes word by word from an aligned start and byte by byte over the rest. A damaged word
+// ends the replacement; a damaged byte does not, and is always reported with the first byte of the
+// rest.
+static bool verify_pattern(struct hl_heap *heap, uint32_t address, uint32_t size, bool print_errors,
+                           bool replace) {
     uint8_t *bytes = hl_byte(heap, address);
     if (__builtin_expect(is_filled(bytes, size, HL_FILL_FREE), 1)) {
         if (replace)
@@ -75,7 +78,8 @@ static bool verify_pattern(struct hl_heap *heap, uint32_t address, uint32_t size
             uint32_t *word = hl_word(heap, address + done);
             if (*word != 0xfefefefeu) {
                 if (print_errors)
-                    hl_print(heap->chip, "CORRUPT HEAP: Invalid data at 0x%08x. Expected 0x%08x got 0x%08x\n",
+                    hl_print(heap->chip,
+                             "CORRUPT HEAP: Invalid data at 0x%08x. Expected 0x%08x got 0x%08x\n",
                              address + done, 0xfefefefeu, *word);
                 valid = replace = false;
             }
@@ -87,7 +91,8 @@ static bool verify_pattern(struct hl_heap *heap, uint32_t address, uint32_t size
     for (uint32_t rest = address + done; done < size; done++) {
         if (bytes[done] != HL_FILL_FREE) {
             if (print_errors)
-                hl_print(heap->chip, "CORRUPT HEAP: Invalid data at 0x%08x. Expected 0x%02x got 0x%02x\n", rest,
+                hl_print(heap->chip,
+                         "CORRUPT HEAP: Invalid data at 0x%08x. Expected 0x%02x got 0x%02x\n", rest,
                          HL_FILL_FREE, *first);
             valid = replace = false;
         }
@@ -101,7 +106,8 @@ bool hl_poison_check_new(struct hl_heap *heap, uint32_t address, uint32_t size) 
     return verify_pattern(heap, address, size, true, true);
 }
 
-static bool check_block(struct hl_heap *heap, uint32_t address, uint32_t size, bool is_free, bool print_errors) {
+static bool check_block(struct hl_heap *heap, uint32_t address, uint32_t size, bool is_free,
+                        bool print_errors) {
     if (is_free)
         return heap->poisoning != HL_POISONING_COMPREHENSIVE ||
                verify_pattern(heap, address, size, print_errors, false);
@@ -113,15 +119,17 @@ static bool check_block(struct hl_heap *heap, uint32_t address, uint32_t size, b
     if (recorded <= size - HL_POISON_OVERHEAD)
         return true;
     if (print_errors)
-        hl_print(heap->chip, "CORRUPT HEAP: Size at 0x%08x expected <=0x%08x got 0x%08x\n", address + 4,
-                 size - HL_POISON_OVERHEAD, recorded);
+        hl_print(heap->chip, "CORRUPT HEAP: Size at 0x%08x expected <=0x%08x got 0x%08x\n",
+                 address + 4, size - HL_POISON_OVERHEAD, recorded);
     return false;
 }
 
-bool hl_poison_check_block_printing(struct hl_heap *heap, uint32_t address, uint32_t size, bool is_free) {
+bool hl_poison_check_block_printing(struct hl_heap *heap, uint32_t address, uint32_t size,
+                                    bool is_free) {
     return check_block(heap, address, size, is_free, true);
 }
 
-bool hl_poison_check_block_quietly(struct hl_heap *heap, uint32_t address, uint32_t size, bool is_free) {
+bool hl_poison_check_block_quietly(struct hl_heap *heap, uint32_t address, uint32_t size,
+                                   bool is_free) {
     return check_block(heap, address, size, is_free, false);
 }

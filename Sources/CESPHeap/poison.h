@@ -3,7 +3,8 @@
 // Canaries around blocks and patterns in memory (CONFIG_HEAP_POISONING_…).
 //
 //     block data | canary abba1234 | requested size | user data … | baad5678 | slack
-//                                                   ^ user         ^ user + requested size, unaligned perhaps
+//                                                   ^ user         ^ user + requested size,
+//                                                   unaligned perhaps
 //
 // Comprehensive poisoning also fills free memory with fe and new memory with ce.
 
@@ -27,14 +28,17 @@ enum {
 // Writes the canaries into a block; returns the user address.
 uint32_t hl_poison_mark(struct hl_heap *heap, uint32_t block_data, uint32_t size);
 
-// Checks the canaries of user data; prints what is wrong if asked. A fault is noted only when an access is impossible.
+// Checks the canaries of user data; prints what is wrong if asked. A fault is noted only when an
+// access is impossible.
 bool hl_poison_verify(struct hl_heap *heap, uint32_t user, bool print_errors);
 
 // Comprehensive: new memory must be all `fe` and becomes `ce`.
 bool hl_poison_check_new(struct hl_heap *heap, uint32_t address, uint32_t size);
 
 // Checks one block for the heap check, printing errors.
-bool hl_poison_check_block_printing(struct hl_heap *heap, uint32_t address, uint32_t size, bool is_free);
-bool hl_poison_check_block_quietly(struct hl_heap *heap, uint32_t address, uint32_t size, bool is_free);
+bool hl_poison_check_block_printing(struct hl_heap *heap, uint32_t address, uint32_t size,
+                                    bool is_free);
+bool hl_poison_check_block_quietly(struct hl_heap *heap, uint32_t address, uint32_t size,
+                                   bool is_free);
 
 #endif

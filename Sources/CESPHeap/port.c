@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The default surroundings of a chip: plain host threads, no tasks, text to standard output, faults recorded.
+// The default surroundings of a chip: plain host threads, no tasks, text to standard output, faults
+// recorded.
 
 #include "port.h"
 
@@ -28,7 +29,7 @@ static unsigned first_core(void *context) {
 }
 
 // The chip's cycle counter at its usual 160 MHz, from the host's monotonic clock.
-static uint32_t cycles_of_clock(void *context) {
+uint32_t hl_port_default_cycle_count(void *context) {
     (void)context;
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -59,7 +60,7 @@ void hl_port_complete(struct hl_port *port) {
     if (!port->core_id)
         port->core_id = first_core;
     if (!port->cycle_count)
-        port->cycle_count = cycles_of_clock;
+        port->cycle_count = hl_port_default_cycle_count;
     if (!port->print)
         port->print = print_to_stdout;
     if (!port->fault)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The heaps of a chip, by their handles. A heap is made once and stays until the chip goes: ESP-IDF has no way to take a
-// heap back. Registering the same start again replaces the older heap.
+// The heaps of a chip, by their handles. A heap is made once and stays until the chip goes: ESP-IDF
+// has no way to take a heap back. Registering the same start again replaces the older heap.
 
 #include "registry.h"
 
@@ -28,7 +28,8 @@ static bool enter(struct hl_chip *chip, struct hl_heap *heap) {
     return true;
 }
 
-struct hl_heap *hl_heap_create(struct hl_chip *chip, uintptr_t base, uint32_t start, uint32_t size) {
+struct hl_heap *hl_heap_create(struct hl_chip *chip, uintptr_t base, uint32_t start,
+                               uint32_t size) {
     struct hl_heap *heap = calloc(1, sizeof *heap);
     if (!heap)
         return NULL;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Finding a heap by its handle, which is the host address of its start. Heaps enter in hl_heap_create (heap_ops.h).
+// Finding a heap by its handle, which is the host address of its start. Heaps enter in
+// hl_heap_create (heap_ops.h).
 
 #ifndef HL_REGISTRY_H
 #define HL_REGISTRY_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The older statistics of heap task tracking: no records, every block of the chosen heaps is looked at, and the first
-// word of its data is taken for its owner.
+// The older statistics of heap task tracking: no records, every block of the chosen heaps is looked
+// at, and the first word of its data is taken for its owner.
 
 #include "caps.h"
 #include "esp_heap_task_info.h"

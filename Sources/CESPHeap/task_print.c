@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The printed statistics of heap task tracking: a table of tasks, and a tree of tasks, heaps and allocations.
+// The printed statistics of heap task tracking: a table of tasks, and a tree of tasks, heaps and
+// allocations.
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -17,7 +18,8 @@ struct output {
     FILE *stream;
 };
 
-static void line(const struct output *output, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void line(const struct output *output, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static void line(const struct output *output, const char *format, ...) {
     char text[512];
@@ -42,36 +44,47 @@ static uint32_t percent(uint32_t part, uint32_t whole) {
     return whole == 0 ? 0 : part * 100 / whole; // wraps as on the chip
 }
 
-static void print_tree(const struct output *output, const struct hl_task_record *task, bool is_last) {
+static void print_tree(const struct output *output, const struct hl_task_record *task,
+                       bool is_last) {
     struct hl_chip *chip = output->chip;
     const char *bar = is_last ? " " : "│";
-    line(output, "%s %s: %s, CURRENT MEMORY USAGE %d, PEAK MEMORY USAGE %d, TOTAL HEAP USED %d:", is_last ? "└" : "├",
-         task->is_alive ? "ALIVE" : "DELETED", task->name, (int)task->current, (int)task->peak, (int)task->heap_count);
+    line(output, "%s %s: %s, CURRENT MEMORY USAGE %d, PEAK MEMORY USAGE %d, TOTAL HEAP USED %d:",
+         is_last ? "└" : "├", task->is_alive ? "ALIVE" : "DELETED", task->name, (int)task->current,
+         (int)task->peak, (int)task->heap_count);
     uint32_t next = task->first;
-    for (struct hl_heap_record *use; (use = hl_heap_record_at(chip, next)) != NULL; next = use->next) {
+    for (struct hl_heap_record *use; (use = hl_heap_record_at(chip, next)) != NULL;
+         next = use->next) {
         bool last_heap = use->next == 0;
         line(output,
-             "%s    %s HEAP: %s, CAPS: 0x%08x, SIZE: %d, USAGE: CURRENT %d (%d%%), PEAK %d (%d%%), ALLOC COUNT: %d", bar,
-             last_heap ? "└" : "├", heap_name(chip, use->heap), use->caps, (int)use->size, (int)use->current,
-             (int)percent(use->current, use->size), (int)use->peak, (int)percent(use->peak, use->size),
-             (int)use->alloc_count);
+             "%s    %s HEAP: %s, CAPS: 0x%08x, SIZE: %d, USAGE: CURRENT %d (%d%%), PEAK %d (%d%%), "
+             "ALLOC COUNT: %d",
+             bar, last_heap ? "└" : "├", heap_name(chip, use->heap), use->caps, (int)use->size,
+             (int)use->current, (int)percent(use->current, use->size), (int)use->peak,
+             (int)percent(use->peak, use->size), (int)use->alloc_count);
         uint32_t next_alloc = use->first;
-        for (struct hl_alloc_record *alloc; (alloc = hl_alloc_at(chip, next_alloc)) != NULL; next_alloc = alloc->next)
-            line(output, "%s    %s    ├ ALLOC 0x%" PRIx32 ", SIZE %" PRIu32, bar, last_heap ? " " : "│", alloc->address,
-                 alloc->size);
+        for (struct hl_alloc_record *alloc; (alloc = hl_alloc_at(chip, next_alloc)) != NULL;
+             next_alloc = alloc->next)
+            line(output, "%s    %s    ├ ALLOC 0x%" PRIx32 ", SIZE %" PRIu32, bar,
+                 last_heap ? " " : "│", alloc->address, alloc->size);
     }
 }
 
-static void print_row(const struct output *output, const struct hl_task_record *task, bool is_first, bool is_last) {
+static void print_row(const struct output *output, const struct hl_task_record *task, bool is_first,
+                      bool is_last) {
     if (is_first) {
-        line(output, "┌────────────────────┬─────────┬──────────────────────┬───────────────────┬─────────────────┐");
-        line(output, "│ TASK               │ STATUS  │ CURRENT MEMORY USAGE │ PEAK MEMORY USAGE │ TOTAL HEAP USED │");
-        line(output, "├────────────────────┼─────────┼──────────────────────┼───────────────────┼─────────────────┤");
+        line(output, "┌────────────────────┬─────────┬──────────────────────┬───────────────────┬──"
+                     "───────────────┐");
+        line(output, "│ TASK               │ STATUS  │ CURRENT MEMORY USAGE │ PEAK MEMORY USAGE │ "
+                     "TOTAL HEAP USED │");
+        line(output, "├────────────────────┼─────────┼──────────────────────┼───────────────────┼──"
+                     "───────────────┤");
     }
-    line(output, "│ %18s │ %7s │ %20d │ %17d │ %15d │", task->name, task->is_alive ? "ALIVE  " : "DELETED",
-         (int)task->current, (int)task->peak, (int)task->heap_count);
+    line(output, "│ %18s │ %7s │ %20d │ %17d │ %15d │", task->name,
+         task->is_alive ? "ALIVE  " : "DELETED", (int)task->current, (int)task->peak,
+         (int)task->heap_count);
     if (is_last)
-        line(output, "└────────────────────┴─────────┴──────────────────────┴───────────────────┴─────────────────┘");
+        line(output, "└────────────────────┴─────────┴──────────────────────┴───────────────────┴──"
+                     "───────────────┘");
 }
 
 // Prints one task (a null handle means the current one) or all of them, as a table or as a tree.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The records of heap task tracking, in chip memory with the chip's layout: tasks by descending handle, per task the
-// heaps it used in order of first use, per heap its live allocations in order. They come from the largest heap without
-// an owner word, so walks and dumps show them, and the older statistics take their first word for an owner.
+// The records of heap task tracking, in chip memory with the chip's layout: tasks by descending
+// handle, per task the heaps it used in order of first use, per heap its live allocations in order.
+// They come from the largest heap without an owner word, so walks and dumps show them, and the
+// older statistics take their first word for an owner.
 
 #ifndef HL_TASK_RECORDS_H
 #define HL_TASK_RECORDS_H
@@ -20,7 +21,8 @@ struct hl_alloc_record {
 };
 
 // One task's use of one heap, 44 bytes.
-// Invariant: current == Σ size and alloc_count == number of records from `first`, unless a record could not be made.
+// Invariant: current == Σ size and alloc_count == number of records from `first`, unless a record
+// could not be made.
 struct hl_heap_record {
     uint32_t heap; // its start
     uint32_t name; // on the chip the type's name in flash; 0 here
@@ -45,7 +47,8 @@ _Static_assert(sizeof(struct hl_alloc_record) == 16 && sizeof(struct hl_heap_rec
                    sizeof(struct hl_task_record) == 52,
                "the chip's sizes decide addresses");
 
-// An array of statistics given to the caller: host memory, with a block of the chip's size held on the chip.
+// An array of statistics given to the caller: host memory, with a block of the chip's size held on
+// the chip.
 struct hl_statistics_array {
     struct hl_statistics_array *next;
     void *host;
@@ -58,7 +61,8 @@ struct hl_tracking_state {
     struct hl_statistics_array *arrays;
 };
 
-// The record at a chip address, or null at a list's end. An address outside all heaps is a fault and ends the list too.
+// The record at a chip address, or null at a list's end. An address outside all heaps is a fault
+// and ends the list too.
 void *hl_record_at(struct hl_chip *chip, uint32_t address);
 
 static inline struct hl_task_record *hl_task_at(struct hl_chip *chip, uint32_t address) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The statistics of heap task tracking as data: arrays for the caller, and filling them from the records.
+// The statistics of heap task tracking as data: arrays for the caller, and filling them from the
+// records.
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,8 @@ static uint32_t chosen_handle(struct hl_chip *chip, TaskHandle_t task) {
     return task ? hl_address_of(chip, task) : hl_port_current_task(chip);
 }
 
-// An array for the caller, in host memory with the host's layout; its place on the chip is taken with the chip's.
+// An array for the caller, in host memory with the host's layout; its place on the chip is taken
+// with the chip's.
 static void *take_array(struct hl_chip *chip, size_t count, uint32_t chip_size, size_t host_size) {
     struct hl_heap *heap = hl_largest_heap(chip);
     struct hl_statistics_array *array = malloc(sizeof *array);
@@ -69,9 +71,23 @@ static void give_array(struct hl_chip *chip, void *host) {
 static size_t alloc_total(struct hl_chip *chip, const struct hl_task_record *task) {
     size_t total = 0;
     uint32_t next = task->first;
-    for (struct hl_heap_record *use; (use = hl_heap_record_at(chip, next)) != NULL; next = use->next)
+    for (struct hl_heap_record *use; (use = hl_heap_record_at(chip, next)) != NULL;
+         next = use->next)
         total += use->alloc_count;
     return total;
+}
+
+// An array of allocations starts with what the chip's memory holds: entries for which there is no
+// record, because there was no memory for one, are not written later.
+static heap_task_block_t *take_alloc_array(struct hl_chip *chip, size_t count) {
+    heap_task_block_t *array = take_array(chip, count, CHIP_ALLOC_STAT, sizeof(heap_task_block_t));
+    if (!array)
+        return NULL;
+    const uint32_t *words = hl_host(chip, chip->tracking->arrays->block);
+    for (size_t i = 0; i < count; i++, words += 3)
+        array[i] =
+            (heap_task_block_t){hl_chip_pointer(chip, words[0]), hl_host(chip, words[1]), words[2]};
+    return array;
 }
 
 esp_err_t heap_caps_alloc_all_task_stat_arrays(heap_all_tasks_stat_t *stat) {
@@ -93,15 +109,17 @@ esp_err_t heap_caps_alloc_all_task_stat_arrays(heap_all_tasks_stat_t *stat) {
         !(stat->stat_arr = take_array(chip, stat->task_count, CHIP_TASK_STAT, sizeof(task_stat_t))))
         return ESP_FAIL;
     if (stat->heap_count != 0 &&
-        !(stat->heap_stat_start = take_array(chip, stat->heap_count, CHIP_HEAP_STAT, sizeof(heap_stat_t))))
+        !(stat->heap_stat_start =
+              take_array(chip, stat->heap_count, CHIP_HEAP_STAT, sizeof(heap_stat_t))))
         return ESP_FAIL;
     if (stat->alloc_count != 0 &&
-        !(stat->alloc_stat_start = take_array(chip, stat->alloc_count, CHIP_ALLOC_STAT, sizeof(heap_task_block_t))))
+        !(stat->alloc_stat_start = take_alloc_array(chip, stat->alloc_count)))
         return ESP_FAIL;
     return ESP_OK;
 }
 
-esp_err_t heap_caps_alloc_single_task_stat_arrays(heap_single_task_stat_t *stat, TaskHandle_t task_handle) {
+esp_err_t heap_caps_alloc_single_task_stat_arrays(heap_single_task_stat_t *stat,
+                                                  TaskHandle_t task_handle) {
     if (!stat)
         return ESP_ERR_INVALID_ARG;
     stat->heap_stat_start = NULL;
@@ -122,10 +140,11 @@ esp_err_t heap_caps_alloc_single_task_stat_arrays(heap_single_task_stat_t *stat,
     }
     hl_lock_release(&chip->tracking->lock);
     if (stat->heap_count != 0 &&
-        !(stat->heap_stat_start = take_array(chip, stat->heap_count, CHIP_HEAP_STAT, sizeof(heap_stat_t))))
+        !(stat->heap_stat_start =
+              take_array(chip, stat->heap_count, CHIP_HEAP_STAT, sizeof(heap_stat_t))))
         return ESP_FAIL;
     if (stat->alloc_count != 0 &&
-        !(stat->alloc_stat_start = take_array(chip, stat->alloc_count, CHIP_ALLOC_STAT, sizeof(heap_task_block_t))))
+        !(stat->alloc_stat_start = take_alloc_array(chip, stat->alloc_count)))
         return ESP_FAIL;
     return ESP_OK;
 }
@@ -176,8 +195,8 @@ static size_t fill_heap(struct hl_chip *chip, const struct hl_heap_record *use, 
     stat->alloc_stat = allocs;
     size_t count = 0;
     uint32_t next = use->first;
-    for (struct hl_alloc_record *alloc; count < use->alloc_count && (alloc = hl_alloc_at(chip, next)) != NULL;
-         next = alloc->next)
+    for (struct hl_alloc_record *alloc;
+         count < use->alloc_count && (alloc = hl_alloc_at(chip, next)) != NULL; next = alloc->next)
         allocs[count++] = (heap_task_block_t){.task = hl_chip_pointer(chip, alloc->task),
                                               .address = hl_host(chip, alloc->address),
                                               .size = alloc->size};
@@ -185,7 +204,8 @@ static size_t fill_heap(struct hl_chip *chip, const struct hl_heap_record *use, 
 }
 
 esp_err_t heap_caps_get_all_task_stat(heap_all_tasks_stat_t *stat) {
-    if (!stat || (!stat->stat_arr && stat->task_count != 0) || (!stat->heap_stat_start && stat->heap_count != 0) ||
+    if (!stat || (!stat->stat_arr && stat->task_count != 0) ||
+        (!stat->heap_stat_start && stat->heap_count != 0) ||
         (!stat->alloc_stat_start && stat->alloc_count != 0))
         return ESP_ERR_INVALID_ARG;
     struct hl_chip *chip = tracked_chip();
@@ -194,8 +214,8 @@ esp_err_t heap_caps_get_all_task_stat(heap_all_tasks_stat_t *stat) {
     size_t tasks = 0, heaps = 0, allocs = 0;
     hl_lock_acquire(&chip->tracking->lock, &chip->port);
     uint32_t next = chip->tracking->first;
-    for (struct hl_task_record *task; tasks < stat->task_count && (task = hl_task_at(chip, next)) != NULL;
-         next = task->next) {
+    for (struct hl_task_record *task;
+         tasks < stat->task_count && (task = hl_task_at(chip, next)) != NULL; next = task->next) {
         task_stat_t *one = &stat->stat_arr[tasks++];
         fill_task(chip, task, one);
         if (heaps + task->heap_count > stat->heap_count)
@@ -203,9 +223,10 @@ esp_err_t heap_caps_get_all_task_stat(heap_all_tasks_stat_t *stat) {
         one->heap_stat = stat->heap_stat_start + heaps;
         uint32_t next_heap = task->first, filled = 0;
         for (struct hl_heap_record *use;
-             filled < task->heap_count && (use = hl_heap_record_at(chip, next_heap)) != NULL; next_heap = use->next)
-            allocs += fill_heap(chip, use, &one->heap_stat[filled++], stat->alloc_stat_start + allocs,
-                                stat->alloc_count - allocs);
+             filled < task->heap_count && (use = hl_heap_record_at(chip, next_heap)) != NULL;
+             next_heap = use->next)
+            allocs += fill_heap(chip, use, &one->heap_stat[filled++],
+                                stat->alloc_stat_start + allocs, stat->alloc_count - allocs);
         heaps += task->heap_count;
     }
     hl_lock_release(&chip->tracking->lock);
@@ -234,9 +255,10 @@ esp_err_t heap_caps_get_single_task_stat(heap_single_task_stat_t *stat, TaskHand
         size_t heaps = 0, allocs = 0;
         uint32_t next_heap = task->first;
         for (struct hl_heap_record *use;
-             heaps < stat->heap_count && (use = hl_heap_record_at(chip, next_heap)) != NULL; next_heap = use->next)
-            allocs += fill_heap(chip, use, &stat->heap_stat_start[heaps++], stat->alloc_stat_start + allocs,
-                                stat->alloc_count - allocs);
+             heaps < stat->heap_count && (use = hl_heap_record_at(chip, next_heap)) != NULL;
+             next_heap = use->next)
+            allocs += fill_heap(chip, use, &stat->heap_stat_start[heaps++],
+                                stat->alloc_stat_start + allocs, stat->alloc_count - allocs);
         stat->heap_count = heaps;
         stat->alloc_count = allocs;
     }

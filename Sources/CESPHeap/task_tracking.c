@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Keeping the records of task tracking up to date. The chip's order of steps is kept even where it leaves a record
-// behind, since each record is a block that later addresses depend on.
+// Keeping the records of task tracking up to date. The chip's order of steps is kept even where it
+// leaves a record behind, since each record is a block that later addresses depend on.
 
 #include "task_tracking.h"
 
@@ -36,17 +36,22 @@ static bool has_records(const struct hl_chip *chip) {
     return chip->options.idf >= HL_IDF_5_5;
 }
 
-void *hl_record_at(struct hl_chip *chip, uint32_t address) {
-    if (address == 0)
-        return NULL;
+// Whether a heap has `size` bytes at a word address.
+static bool is_in_heap(struct hl_chip *chip, uint32_t address, uint32_t size) {
     struct hl_region_heap *entry = hl_caps_find_heap(chip, address);
-    if (entry && (address & 3) == 0 && entry->end - address >= sizeof(struct hl_task_record))
-        return hl_host(chip, address);
-    // A record is never nearer to a heap's end than the smallest one is long.
-    if (entry && (address & 3) == 0 && entry->end - address >= sizeof(struct hl_alloc_record))
-        return hl_host(chip, address);
-    hl_fault_note(HL_FAULT_ACCESS, address, "heap task tracking: a record's link leads to 0x%08x", address);
-    return NULL;
+    if (entry && (address & 3) == 0 && entry->end - address >= size)
+        return true;
+    hl_fault_note(HL_FAULT_ACCESS, address, "heap task tracking: a record's link leads to 0x%08x",
+                  address);
+    return false;
+}
+
+// Records of all kinds are at least as long as the smallest; a longer one that was damaged ends in
+// its heap's sentinel.
+void *hl_record_at(struct hl_chip *chip, uint32_t address) {
+    return address != 0 && is_in_heap(chip, address, sizeof(struct hl_alloc_record))
+               ? hl_host(chip, address)
+               : NULL;
 }
 
 struct hl_heap *hl_largest_heap(struct hl_chip *chip) {
@@ -63,7 +68,8 @@ static uint32_t take_record(struct hl_chip *chip, uint32_t size) {
     struct hl_heap *heap = hl_largest_heap(chip);
     uint32_t record = heap ? hl_heap_malloc(heap, size) : 0;
     if (record == 0)
-        hl_print(chip, "E heap_task_tracking: Could not allocate memory to add new task statistics\n");
+        hl_print(chip,
+                 "E heap_task_tracking: Could not allocate memory to add new task statistics\n");
     return record;
 }
 
@@ -77,18 +83,18 @@ static uint32_t address_in(const struct hl_chip *chip, const void *field) {
     return (uint32_t)((uintptr_t)field - chip->base);
 }
 
-// Singly linked tail queues of the chip: `last` is the address of the word that the next element's address goes to.
+// Singly linked tail queues of the chip: `last` is the address of the word that the next element's
+// address goes to.
 static void append(struct hl_chip *chip, uint32_t *last, uint32_t element, uint32_t *element_next) {
     *element_next = 0;
-    uint32_t *link = hl_record_at(chip, *last & ~3u) ? hl_host(chip, *last) : NULL;
-    if (!link)
+    if (!is_in_heap(chip, *last, 4))
         return;
-    *link = element;
+    *(uint32_t *)hl_host(chip, *last) = element;
     *last = address_in(chip, element_next);
 }
 
-static void add_alloc(struct hl_chip *chip, struct hl_heap_record *heap, uint32_t record, uint32_t task, uint32_t address,
-                      uint32_t size) {
+static void add_alloc(struct hl_chip *chip, struct hl_heap_record *heap, uint32_t record,
+                      uint32_t task, uint32_t address, uint32_t size) {
     if (record == 0 && (record = take_record(chip, sizeof(struct hl_alloc_record))) == 0)
         return;
     struct hl_alloc_record *alloc = hl_host(chip, record);
@@ -101,7 +107,8 @@ static void add_alloc(struct hl_chip *chip, struct hl_heap_record *heap, uint32_
 // Takes the record of an address out of its list; 0 when there is none.
 static uint32_t take_alloc(struct hl_chip *chip, struct hl_heap_record *heap, uint32_t address) {
     uint32_t *link = &heap->first;
-    for (struct hl_alloc_record *alloc; (alloc = hl_alloc_at(chip, *link)) != NULL; link = &alloc->next) {
+    for (struct hl_alloc_record *alloc; (alloc = hl_alloc_at(chip, *link)) != NULL;
+         link = &alloc->next) {
         if (alloc->address != address)
             continue;
         uint32_t record = *link;
@@ -113,16 +120,18 @@ static uint32_t take_alloc(struct hl_chip *chip, struct hl_heap_record *heap, ui
     return 0;
 }
 
-static struct hl_heap_record *heap_of(struct hl_chip *chip, struct hl_task_record *task, uint32_t heap) {
+static struct hl_heap_record *heap_of(struct hl_chip *chip, struct hl_task_record *task,
+                                      uint32_t heap) {
     uint32_t next = task->first;
-    for (struct hl_heap_record *record; (record = hl_heap_record_at(chip, next)) != NULL; next = record->next)
+    for (struct hl_heap_record *record; (record = hl_heap_record_at(chip, next)) != NULL;
+         next = record->next)
         if (record->heap == heap)
             return record;
     return NULL;
 }
 
-static void add_heap(struct hl_chip *chip, struct hl_task_record *task, const struct hl_region_heap *heap,
-                     uint32_t address, uint32_t size) {
+static void add_heap(struct hl_chip *chip, struct hl_task_record *task,
+                     const struct hl_region_heap *heap, uint32_t address, uint32_t size) {
     uint32_t record = take_record(chip, sizeof(struct hl_heap_record));
     if (record == 0)
         return;
@@ -141,13 +150,15 @@ static void add_heap(struct hl_chip *chip, struct hl_task_record *task, const st
 
 // Handles descend; among equal ones the newest is first.
 static void link_task(struct hl_chip *chip, uint32_t record) {
-    struct hl_task_record *task = hl_host(chip, record), *other = hl_task_at(chip, chip->tracking->first);
+    struct hl_task_record *task = hl_host(chip, record),
+                          *other = hl_task_at(chip, chip->tracking->first);
     if (!other || task->handle >= other->handle) {
         task->next = chip->tracking->first;
         chip->tracking->first = record;
         return;
     }
-    for (struct hl_task_record *previous = other; (other = hl_task_at(chip, previous->next)) != NULL; previous = other) {
+    for (struct hl_task_record *previous = other;
+         (other = hl_task_at(chip, previous->next)) != NULL; previous = other) {
         if (other->handle < task->handle) {
             task->next = previous->next;
             previous->next = record;
@@ -174,7 +185,8 @@ static inline void raise_peak(uint32_t *peak, uint32_t current) {
         *peak = current;
 }
 
-void hl_tracking_allocated(struct hl_chip *chip, struct hl_region_heap *heap, uint32_t address, uint32_t size) {
+void hl_tracking_allocated(struct hl_chip *chip, struct hl_region_heap *heap, uint32_t address,
+                           uint32_t size) {
     if (!has_records(chip))
         return;
     uint32_t handle = hl_port_current_task(chip);
@@ -201,8 +213,9 @@ void hl_tracking_allocated(struct hl_chip *chip, struct hl_region_heap *heap, ui
     hl_lock_release(&chip->tracking->lock);
 }
 
-void hl_tracking_reallocated(struct hl_chip *chip, struct hl_region_heap *heap, uint32_t old_address, uint32_t address,
-                             uint32_t old_size, uint32_t old_task, uint32_t size) {
+void hl_tracking_reallocated(struct hl_chip *chip, struct hl_region_heap *heap,
+                             uint32_t old_address, uint32_t address, uint32_t old_size,
+                             uint32_t old_task, uint32_t size) {
     if (!has_records(chip))
         return;
     uint32_t handle = hl_port_current_task(chip), record = 0;
@@ -252,7 +265,8 @@ static void forget_task(struct hl_chip *chip, struct hl_task_record *task) {
         give_record(chip, record);
     }
     uint32_t *link = &chip->tracking->first;
-    for (struct hl_task_record *other; (other = hl_task_at(chip, *link)) != NULL; link = &other->next) {
+    for (struct hl_task_record *other; (other = hl_task_at(chip, *link)) != NULL;
+         link = &other->next) {
         if (other != task)
             continue;
         uint32_t record = *link;
@@ -273,7 +287,8 @@ void hl_tracking_freeing(struct hl_chip *chip, struct hl_region_heap *heap, uint
     hl_lock_acquire(&chip->tracking->lock, &chip->port);
     uint32_t next = chip->tracking->first;
     for (struct hl_task_record *task; (task = hl_task_at(chip, next)) != NULL; next = task->next) {
-        struct hl_heap_record *use = task->handle == owner ? heap_of(chip, task, heap->start) : NULL;
+        struct hl_heap_record *use =
+            task->handle == owner ? heap_of(chip, task, heap->start) : NULL;
         uint32_t record = use ? take_alloc(chip, use, address) : 0;
         if (record != 0) {
             uint32_t size = ((struct hl_alloc_record *)hl_host(chip, record))->size;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The segregated lists of a heap: size classes, insertion, removal, search. Used by tlsf.c and tlsf_check.c only.
+// The segregated lists of a heap: size classes, insertion, removal, moving. Used by tlsf*.c only.
+// With L = second_log2, H = first_shift, a size s belongs to list
 //
-//     class of size s:  s < small_size:  (0, s / 4)
-//                       else             (fls(s) - first_shift + 1, (s >> (fls(s) - second_log2)) xor 2^second_log2)
+//     s < small_size:  s / 4                      else  ((fls(s) - H) << L) + (s >> (fls(s) - L))
+//
+// which is first << L | second: the first level is the power of two, the second divides it into 2^L
+// parts.
 
 #ifndef HL_TLSF_LISTS_H
 #define HL_TLSF_LISTS_H
@@ -11,79 +14,144 @@
 #include "port.h"
 #include "tlsf.h"
 
-struct hl_class {
-    uint32_t first, second;
+// A heap's parameters as local variables: stores to chip memory can not change them, which a
+// compiler does not know of the heap itself.
+struct hl_view {
+    const struct hl_heap *heap;
+    uintptr_t base;
+    uint32_t *first_bitmap, *second_bitmaps, *heads;
+    uint32_t null_block, header_span, link_span, list_count, small_size;
+    uint32_t second_log2, first_shift;
 };
 
-static inline uint32_t hl_fls(uint32_t value) {
+HL_HOT struct hl_view hl_view_of(const struct hl_heap *heap) {
+    return (struct hl_view){.heap = heap,
+                            .base = heap->base,
+                            .first_bitmap = heap->first_bitmap,
+                            .second_bitmaps = heap->second_bitmaps,
+                            .heads = heap->heads,
+                            .null_block = heap->null_block,
+                            .header_span = heap->header_span,
+                            .link_span = heap->link_span,
+                            .list_count = heap->list_count,
+                            .small_size = heap->small_size,
+                            .second_log2 = heap->second_log2,
+                            .first_shift = heap->first_shift};
+}
+
+HL_HOT uint32_t *hl_at(const struct hl_view *view, uint32_t address) {
+    return (uint32_t *)(view->base + address);
+}
+
+HL_HOT uint32_t hl_fls(uint32_t value) {
     return 31u - (uint32_t)__builtin_clz(value);
 }
 
-// REQUIRES: size != 0.
-static inline struct hl_class hl_class_of(const struct hl_heap *heap, uint32_t size) {
-    if (size < heap->small_size)
-        return (struct hl_class){0, size / 4};
+// REQUIRES: size != 0. May be list_count or more for sizes that the heap can not have.
+HL_HOT uint32_t hl_list_of(const struct hl_view *view, uint32_t size) {
+    if (size < view->small_size)
+        return size / 4;
     uint32_t top = hl_fls(size);
-    return (struct hl_class){top - heap->first_shift + 1,
-                             (size >> (top - heap->second_log2)) ^ (1u << heap->second_log2)};
+    return ((top - view->first_shift) << view->second_log2) + (size >> (top - view->second_log2));
 }
 
-// Whether this is an address that a free-list word may hold.
-static inline bool hl_link_is_plausible(const struct hl_heap *heap, uint32_t link) {
-    return (link - heap->first_block <= heap->list_span && (link & 3) == 0) || link == heap->null_block;
+// Whether this is an address that a free-list word may hold, and that 16 bytes can be touched at.
+HL_HOT bool hl_link_is_plausible(const struct hl_view *view, uint32_t link) {
+    return hl_is_word_within(link, view->null_block, view->link_span);
 }
 
-// Takes a block out of list (c.first, c.second). False with a fault noted when its links are damaged.
-static inline bool hl_list_remove(struct hl_heap *heap, uint32_t block, struct hl_class c) {
-    uint32_t next = *hl_word(heap, block + 8), previous = *hl_word(heap, block + 12);
-    if (__builtin_expect(!hl_link_is_plausible(heap, next) || !hl_link_is_plausible(heap, previous) ||
-                             c.first >= heap->first_count,
+// Clears the bits of a list that became empty.
+HL_HOT void hl_list_clear_bit(const struct hl_view *view, uint32_t list) {
+    uint32_t first = list >> view->second_log2, second = list & ((1u << view->second_log2) - 1);
+    uint32_t left = view->second_bitmaps[first] & ~(1u << second);
+    view->second_bitmaps[first] = left;
+    if (left == 0)
+        *view->first_bitmap &= ~(1u << first);
+}
+
+HL_HOT void hl_list_set_bit(const struct hl_view *view, uint32_t list) {
+    uint32_t first = list >> view->second_log2, second = list & ((1u << view->second_log2) - 1);
+    view->second_bitmaps[first] |= 1u << second;
+    *view->first_bitmap |= 1u << first;
+}
+
+// Takes a block off its list. False with a fault noted when its links are damaged.
+HL_HOT bool hl_list_remove(const struct hl_view *view, uint32_t block, uint32_t list) {
+    uint32_t next = *hl_at(view, block + 8), previous = *hl_at(view, block + 12);
+    if (__builtin_expect(!hl_link_is_plausible(view, next) ||
+                             !hl_link_is_plausible(view, previous) || list >= view->list_count,
                          0)) {
-        if (previous == 0)
-            hl_fault_note(HL_FAULT_ASSERT, block + HL_DATA_OFFSET,
-                          "assert failed: remove_free_block tlsf_control_functions.h:372 "
-                          "(prev && \"prev_free field can not be null\")");
-        else if (next == 0)
-            hl_fault_note(HL_FAULT_ASSERT, block + HL_DATA_OFFSET,
-                          "assert failed: remove_free_block tlsf_control_functions.h:373 "
-                          "(next && \"next_free field can not be null\")");
-        else
-            hl_tlsf_note_access(heap, hl_link_is_plausible(heap, next) ? previous : next, true);
+        hl_tlsf_note_links(view->heap, block, next, previous);
         return false;
     }
-    *hl_word(heap, next + 12) = previous;
-    *hl_word(heap, previous + 8) = next;
-    uint32_t *head = &heap->heads[(c.first << heap->second_log2) + c.second];
-    if (*head == block) {
-        *head = next;
-        if (next == heap->null_block) {
-            heap->second_bitmaps[c.first] &= ~(1u << c.second);
-            if (heap->second_bitmaps[c.first] == 0)
-                *heap->first_bitmap &= ~(1u << c.first);
-        }
+    *hl_at(view, next + 12) = previous;
+    *hl_at(view, previous + 8) = next;
+    if (view->heads[list] == block) {
+        view->heads[list] = next;
+        if (next == view->null_block)
+            hl_list_clear_bit(view, list);
     }
     return true;
 }
 
-// Puts a block at the head of its list. False with a fault noted when the size or the list is damaged.
-static inline bool hl_list_insert(struct hl_heap *heap, uint32_t block, uint32_t size) {
-    struct hl_class c = hl_class_of(heap, size);
-    if (__builtin_expect(c.first >= heap->first_count, 0)) {
-        hl_tlsf_note_access(heap, block, true);
+// hl_list_remove for the block at the head of its list: what malloc takes. Its `previous free` is
+// not looked at.
+HL_HOT bool hl_list_remove_head(const struct hl_view *view, uint32_t block, uint32_t list) {
+    uint32_t next = *hl_at(view, block + 8);
+    if (__builtin_expect(!hl_link_is_plausible(view, next), 0)) {
+        hl_tlsf_note_links(view->heap, block, next, view->null_block);
         return false;
     }
-    uint32_t *head = &heap->heads[(c.first << heap->second_log2) + c.second];
-    uint32_t old = *head;
-    if (__builtin_expect(!hl_link_is_plausible(heap, old), 0)) {
-        hl_tlsf_note_access(heap, old, true);
+    *hl_at(view, next + 12) = view->null_block;
+    view->heads[list] = next;
+    if (next == view->null_block)
+        hl_list_clear_bit(view, list);
+    return true;
+}
+
+// Puts a block at the head of its list. False with a fault noted when the size or the list is
+// damaged.
+HL_HOT bool hl_list_insert(const struct hl_view *view, uint32_t block, uint32_t list) {
+    if (__builtin_expect(list >= view->list_count, 0)) {
+        hl_tlsf_note_access(view->heap, block, true);
         return false;
     }
-    *hl_word(heap, block + 8) = old;
-    *hl_word(heap, block + 12) = heap->null_block;
-    *hl_word(heap, old + 12) = block;
-    *head = block;
-    *heap->first_bitmap |= 1u << c.first;
-    heap->second_bitmaps[c.first] |= 1u << c.second;
+    uint32_t old = view->heads[list];
+    if (__builtin_expect(!hl_link_is_plausible(view, old), 0)) {
+        hl_tlsf_note_access(view->heap, old, true);
+        return false;
+    }
+    *hl_at(view, block + 8) = old;
+    *hl_at(view, block + 12) = view->null_block;
+    *hl_at(view, old + 12) = block;
+    view->heads[list] = block;
+    hl_list_set_bit(view, list);
+    return true;
+}
+
+// hl_list_remove of `old`, then hl_list_insert of `block`, both of one list: the bitmaps stay as
+// they are, which is most of the work. The blocks may be the same.
+HL_HOT bool hl_list_move(const struct hl_view *view, uint32_t old, uint32_t block, uint32_t list) {
+    uint32_t next = *hl_at(view, old + 8), first = view->heads[list];
+    if (__builtin_expect(!hl_link_is_plausible(view, next), 0)) {
+        hl_tlsf_note_links(view->heap, old, next, view->null_block);
+        return false;
+    }
+    if (first != old) {
+        uint32_t previous = *hl_at(view, old + 12);
+        if (__builtin_expect(
+                !hl_link_is_plausible(view, previous) || !hl_link_is_plausible(view, first), 0)) {
+            hl_tlsf_note_links(view->heap, old, next, previous);
+            return false;
+        }
+        *hl_at(view, previous + 8) = next;
+        *hl_at(view, next + 12) = previous;
+        next = first;
+    }
+    *hl_at(view, block + 8) = next;
+    *hl_at(view, block + 12) = view->null_block;
+    *hl_at(view, next + 12) = block;
+    view->heads[list] = block;
     return true;
 }
 

@@ -35,7 +35,8 @@ __attribute__((noinline)) static void *malloc_recorded(size_t size) {
 
 __attribute__((noinline)) static void *malloc_counted(size_t size) {
     void *block = hl_next.malloc(size);
-    hl_record_alloc_otherwise(HL_KIND_ALLOC, (uintptr_t)block, size, hl_here());
+    struct hl_registers here = hl_here();
+    hl_record_alloc_otherwise(HL_KIND_ALLOC, (uintptr_t)block, size, here.pc, here.sp, here.fp);
     return block;
 }
 
@@ -52,7 +53,8 @@ __attribute__((noinline)) static void free_recorded(void *block) {
 }
 
 __attribute__((noinline)) static void free_counted(void *block) {
-    hl_record_free_otherwise(HL_KIND_FREE, (uintptr_t)block, hl_here());
+    struct hl_registers here = hl_here();
+    hl_record_free_otherwise(HL_KIND_FREE, (uintptr_t)block, here.pc, here.sp, here.fp);
     hl_next.free(block);
 }
 

@@ -158,7 +158,7 @@ static uint32_t own_stack_from(uintptr_t pc, uintptr_t sp, uintptr_t fp) {
     uint32_t state = hl_record_state();
     struct hl_thread *self = hl_record_begin(&state);
     if (!self || !hl_recorder.depth || (self->skip && !hl_record_renew(self))) return HL_ROOT_NONE;
-    return hl_stack_capture(self->memo, (struct hl_registers){.pc = pc, .sp = sp, .fp = fp}, hl_recorder.depth);
+    return hl_stack_capture(self->memo, pc, sp, fp, hl_recorder.depth);
 }
 
 // In mode sample: whether this event is one of those to be recorded.

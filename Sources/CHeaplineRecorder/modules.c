@@ -111,16 +111,15 @@ static int all(struct dl_phdr_info *info, size_t size, void *context) {
     }
     refresh++;
     dl_iterate_phdr(mark, NULL);
-    int gone = 0;
     for (uint32_t i = 0; i < module_count; i++) {
         if (!modules[i].end || modules[i].seen == refresh) continue;
-        uint64_t start = modules[i].start;
+        uint64_t start = modules[i].start, end = modules[i].end;
         hl_note_append(HL_NOTE_MODULE_GONE, &start, sizeof start, NULL, 0);
         hl_store_release(&modules[i].end, (uintptr_t)0); // as in add()
-        gone = 1;
+        if (hl_recorder.depth) hl_stack_module_gone(start, end); // without stacks nothing is cached
     }
     dl_iterate_phdr(add, NULL);
-    if (gone && hl_recorder.depth) hl_stack_modules_changed(); // without stacks nothing is cached
+    if (hl_recorder.depth) hl_stack_modules_added();
     return 1;
 }
 

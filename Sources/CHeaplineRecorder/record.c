@@ -50,7 +50,8 @@ HL_SLOW static void sampled(struct hl_thread *self, enum hl_kind kind, uint64_t 
     hl_record_event(self, kind, address, size, from);
 }
 
-void hl_record_alloc_otherwise(enum hl_kind kind, uint64_t address, uint64_t size, struct hl_registers from) {
+void hl_record_alloc_otherwise(enum hl_kind kind, uint64_t address, uint64_t size, uintptr_t pc, uintptr_t sp,
+                               uintptr_t fp) {
     uint32_t state = hl_record_state();
     struct hl_thread *self = hl_record_begin(&state);
     if (hl_unlikely(!self)) return;
@@ -66,10 +67,10 @@ void hl_record_alloc_otherwise(enum hl_kind kind, uint64_t address, uint64_t siz
     if (state == HL_GATE_SAMPLE && (hl_likely((self->until_sample -= (int64_t)size) > 0) ||
                                     !hl_sample_take(self, address, size)))
         return;
-    sampled(self, kind, address, size, from);
+    sampled(self, kind, address, size, (struct hl_registers){pc, sp, fp});
 }
 
-void hl_record_free_otherwise(enum hl_kind kind, uint64_t address, struct hl_registers from) {
+void hl_record_free_otherwise(enum hl_kind kind, uint64_t address, uintptr_t pc, uintptr_t sp, uintptr_t fp) {
     uint32_t state = hl_record_state();
     struct hl_thread *self = hl_record_begin(&state);
     if (hl_unlikely(!self)) return;
@@ -83,7 +84,7 @@ void hl_record_free_otherwise(enum hl_kind kind, uint64_t address, struct hl_reg
     if (state == HL_GATE_COUNT) return;
     if (state == HL_GATE_SAMPLE && (hl_likely(!hl_sample_may_hold(address)) || !hl_sample_drop(address))) return;
     if (hl_recorder.free_stacks)
-        sampled(self, kind, address, 0, from);
+        sampled(self, kind, address, 0, (struct hl_registers){pc, sp, fp});
     else
         hl_record_write(kind, address, 0, hl_site(HL_ROOT_NONE, self->index));
 }
@@ -108,6 +109,6 @@ HL_SLOW void hl_record_map(enum hl_kind kind, uint64_t address, uint64_t size, s
     uint32_t state = hl_record_state();
     struct hl_thread *self = hl_record_begin(&state);
     if (!self || self->skip || state != HL_GATE_RECORD) return;
-    uint32_t stack = hl_recorder.depth ? hl_stack_capture(self->memo, from, hl_recorder.depth) : HL_ROOT_NONE;
+    uint32_t stack = hl_recorder.depth ? hl_stack_capture(self->memo, from.pc, from.sp, from.fp, hl_recorder.depth) : HL_ROOT_NONE;
     hl_record_write(kind, address, size, hl_site(stack, self->index));
 }

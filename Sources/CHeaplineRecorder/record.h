@@ -74,13 +74,14 @@ HL_HOT struct hl_thread *hl_record_begin(uint32_t *state) {
 }
 
 // The same in the modes that mostly only count, and whenever the gate is not simply open: out of line, in record.c.
-void hl_record_alloc_otherwise(enum hl_kind kind, uint64_t address, uint64_t size, struct hl_registers from);
-void hl_record_free_otherwise(enum hl_kind kind, uint64_t address, struct hl_registers from);
+void hl_record_alloc_otherwise(enum hl_kind kind, uint64_t address, uint64_t size, uintptr_t pc, uintptr_t sp,
+                               uintptr_t fp);
+void hl_record_free_otherwise(enum hl_kind kind, uint64_t address, uintptr_t pc, uintptr_t sp, uintptr_t fp);
 
 // Stack, clock and record of an event that is already counted.
 HL_HOT void hl_record_event(struct hl_thread *self, enum hl_kind kind, uint64_t address, uint64_t size,
                             struct hl_registers from) {
-    uint32_t stack = hl_recorder.depth ? hl_stack_capture(self->memo, from, hl_recorder.depth) : HL_ROOT_NONE;
+    uint32_t stack = hl_recorder.depth ? hl_stack_capture(self->memo, from.pc, from.sp, from.fp, hl_recorder.depth) : HL_ROOT_NONE;
     hl_record_write(kind, address, size, hl_site(stack, self->index));
 }
 
@@ -88,7 +89,7 @@ HL_HOT void hl_record_event(struct hl_thread *self, enum hl_kind kind, uint64_t 
 HL_HOT void hl_record_alloc(enum hl_kind kind, uint64_t address, uint64_t size, struct hl_registers from) {
     struct hl_thread *self = hl_thread_self;
     if (hl_unlikely(hl_record_state() != HL_GATE_RECORD || !self || self->skip || !address)) {
-        hl_record_alloc_otherwise(kind, address, size, from);
+        hl_record_alloc_otherwise(kind, address, size, from.pc, from.sp, from.fp);
         return;
     }
     hl_bump(&self->counts->allocations, 1);
@@ -100,7 +101,7 @@ HL_HOT void hl_record_alloc(enum hl_kind kind, uint64_t address, uint64_t size, 
 HL_HOT void hl_record_free(enum hl_kind kind, uint64_t address, struct hl_registers from) {
     struct hl_thread *self = hl_thread_self;
     if (hl_unlikely(hl_record_state() != HL_GATE_RECORD || !self || self->skip)) {
-        hl_record_free_otherwise(kind, address, from);
+        hl_record_free_otherwise(kind, address, from.pc, from.sp, from.fp);
         return;
     }
     hl_bump(&self->counts->frees, 1);

@@ -7,6 +7,7 @@
 //
 // A thread remembers its last stack as frames 0 (outermost) to count - 1 (innermost). Frame i was entered with the
 // state s(i) = (pc, sp, fp); pc was read from the stack word slot(i), and fp, where the callee saved it, from fp_slot(i).
+// (A memo holds a few such stacks, called pasts, and goes on from the one whose innermost frame fits; what follows is about one.)
 // The next capture walks outward from its registers only until its state equals a remembered one. From there it does not
 // unwind: it compares each remembered slot with what it held. No return address is ever patched.
 //
@@ -21,6 +22,9 @@
 // fp is live in frame j when frame j's rule uses it, or hands it on unchanged to a frame in which it is live.
 // The comparison goes from the inside out and stops at the first difference, so by the same induction it reads only words
 // that a full walk would have read: no memory is touched that the walk would not have found readable.
+// A word at slot(j) that differs ends the comparison but not the past: if the new pc's compact rule is the remembered one, steps 2
+// and 3 hold for the frames outward of it as well (they ask for the rule, not for the pc), so frame j takes the new pc and
+// the comparison goes on. A rule of another shape is a step taken in full, from a state known to be true.
 // Premises. (a) Rules other than compact ones may use more than (pc, sp, fp): a frame with such a rule is never compared across;
 // its caller's slot is set to `hl_never`, which holds no pc, so the walk takes the step itself, and then goes on comparing.
 // (b) The depth limit only chooses b. (c) The reason why the stack ends at frame 0 is taken over only where the rule of
@@ -38,7 +42,8 @@
 #include <string.h>
 
 #define EXTRA_FRAMES 8u // walked beyond the depth limit when a cut stack gets shorter, so that this is rare
-#define SAME_RUN 4u     // frames found as they were before replacing is given up for mere comparing
+#define SAME_RUN 2u     // frames found as they were before replacing is given up for mere comparing
+#define MISSES_PER_TURN 8u
 // No library is mapped this close below the main stack's high end.
 #define MAIN_STACK_MOST ((uintptr_t)100 << 20)
 
@@ -53,8 +58,8 @@ static size_t ends_for(uint32_t capacity) {
 size_t hl_stack_memo_bytes(uint32_t depth) {
     uint32_t capacity = capacity_for(depth);
     return sizeof(struct hl_stack_memo) + 64 +
-           capacity * 2 * (sizeof(struct hl_frame) + sizeof(uint64_t)) +
-           HL_COLUMNS * ends_for(capacity) * sizeof(struct hl_group_end);
+           (HL_PASTS + 1) * capacity * (sizeof(struct hl_frame) + sizeof(uint64_t)) +
+           HL_PASTS * HL_COLUMNS * ends_for(capacity) * sizeof(struct hl_group_end);
 }
 
 extern void *__libc_stack_end __attribute__((weak));
@@ -63,23 +68,27 @@ struct hl_stack_memo *hl_stack_memo_make(void *memory, uint32_t depth, uintptr_t
                                          uintptr_t stack_high) {
     struct hl_stack_memo *memo = memory;
     uint32_t capacity = capacity_for(depth);
-    uintptr_t at = ((uintptr_t)(memo + 1) + 63) & ~(uintptr_t)63;
     memo->depth = depth;
-    memo->capacity = capacity;
-    memo->count = 0;
     memo->stack_low = stack_low;
     memo->stack_high = stack_high;
     if (&__libc_stack_end != NULL) {
         uintptr_t main_end = (uintptr_t)__libc_stack_end;
         memo->grows = main_end >= stack_low && main_end < stack_high;
     }
-    memo->frames = (struct hl_frame *)at;
-    memo->fresh = memo->frames + capacity;
-    memo->pcs = (uint64_t *)(memo->fresh + capacity);
-    memo->fresh_pcs = memo->pcs + capacity;
-    struct hl_group_end *ends = (struct hl_group_end *)(memo->fresh_pcs + capacity);
-    for (uint32_t i = 0; i < HL_COLUMNS; i++) {
-        memo->columns[i].ends = ends + i * ends_for(capacity);
+    struct hl_frame *frames = (struct hl_frame *)(((uintptr_t)(memo + 1) + 63) & ~(uintptr_t)63);
+    uint64_t *pcs = (uint64_t *)(frames + (HL_PASTS + 1) * capacity);
+    struct hl_group_end *ends = (struct hl_group_end *)(pcs + (HL_PASTS + 1) * capacity);
+    for (uint32_t i = 0; i < HL_PASTS; i++) {
+        struct hl_past *past = &memo->pasts[i];
+        past->depth = depth;
+        past->capacity = capacity;
+        past->frames = frames + (i + 1) * capacity;
+        past->pcs = pcs + (i + 1) * capacity;
+        past->fresh = frames;
+        past->fresh_pcs = pcs;
+        for (uint32_t j = 0; j < HL_COLUMNS; j++, ends += ends_for(capacity)) {
+            past->columns[j].ends = ends;
+        }
     }
     return memo;
 }
@@ -237,11 +246,11 @@ static inline void put(struct hl_frame *frame, const struct hl_cursor *cursor, u
 
 // Moves frames `from` and inward to the fresh ones.
 static void lift(struct hl_walk *walk, uint32_t from) {
-    struct hl_stack_memo *memo = walk->memo;
+    struct hl_past *past = walk->past;
     uint32_t fresh = 0;
     for (uint32_t i = walk->count; i-- > from; fresh++) {
-        memo->fresh[fresh] = memo->frames[i];
-        memo->fresh_pcs[fresh] = memo->pcs[i];
+        past->fresh[fresh] = past->frames[i];
+        past->fresh_pcs[fresh] = past->pcs[i];
     }
     walk->fresh = fresh;
     walk->keep = from;
@@ -249,12 +258,12 @@ static void lift(struct hl_walk *walk, uint32_t from) {
 
 // Puts the fresh frames inside of frame keep - 1.
 static inline void settle(struct hl_walk *walk) {
-    struct hl_stack_memo *memo = walk->memo;
-    if (HL_UNWIND_UNLIKELY(walk->keep + walk->fresh > memo->capacity)) {
+    struct hl_past *past = walk->past;
+    if (HL_UNWIND_UNLIKELY(walk->keep + walk->fresh > past->capacity)) {
         uint32_t drop = walk->keep + walk->fresh - walk->depth; // what lies outside of the depth limit
         walk->keep -= drop;
-        memmove(memo->frames, memo->frames + drop, walk->keep * sizeof *memo->frames);
-        memmove(memo->pcs, memo->pcs + drop, walk->keep * sizeof *memo->pcs);
+        memmove(past->frames, past->frames + drop, walk->keep * sizeof *past->frames);
+        memmove(past->pcs, past->pcs + drop, walk->keep * sizeof *past->pcs);
         walk->changed = 0;
         walk->reshaped = 0;
     }
@@ -263,8 +272,8 @@ static inline void settle(struct hl_walk *walk) {
         walk->reshaped = walk->reshaped < walk->keep ? walk->reshaped : walk->keep;
         uint32_t to = walk->keep;
         for (uint32_t from = walk->fresh; from-- > 0; to++) {
-            memo->frames[to] = memo->fresh[from];
-            memo->pcs[to] = memo->fresh_pcs[from];
+            past->frames[to] = past->fresh[from];
+            past->pcs[to] = past->fresh_pcs[from];
         }
     }
     walk->count = walk->keep + walk->fresh;
@@ -314,11 +323,11 @@ take_step_along(struct hl_cursor *cursor, uint32_t rule, const struct hl_frame *
 }
 
 // Compares outward from frame `at`, which is true, to `base`; returns the last frame that is as remembered.
-static inline __attribute__((always_inline)) uint32_t compare(const struct hl_stack_memo *memo,
+static inline __attribute__((always_inline)) uint32_t compare(const struct hl_past *past,
                                                               uint32_t at, uint32_t base) {
-    const struct hl_frame *outer = &memo->frames[at];
-    const uint64_t *pc = &memo->pcs[at];
-    for (const uint64_t *last = &memo->pcs[base]; pc != last; pc--) {
+    const struct hl_frame *outer = &past->frames[at];
+    const uint64_t *pc = &past->pcs[at];
+    for (const uint64_t *last = &past->pcs[base]; pc != last; pc--) {
         outer--;
         if (HL_UNWIND_UNLIKELY(hl_code_strip(*outer->slot) != pc[-1])) {
             break;
@@ -327,7 +336,7 @@ static inline __attribute__((always_inline)) uint32_t compare(const struct hl_st
             break;
         }
     }
-    return (uint32_t)(pc - memo->pcs);
+    return (uint32_t)(pc - past->pcs);
 }
 
 // Goes on where compare() stopped. A frame with another pc and the same compact rule is taken over with the new pc:
@@ -335,10 +344,10 @@ static inline __attribute__((always_inline)) uint32_t compare(const struct hl_st
 // of. Nothing in the loop depends on the frame before, so the processor works on several frames at a time. Returns the
 // last frame that holds, with SAME_RUN frames as they were behind it, or nothing to be done about the next one.
 __attribute__((noinline)) static uint32_t replace(struct hl_walk *walk, uint32_t at, uint32_t base) {
-    const struct hl_stack_memo *memo = walk->memo;
-    const struct hl_frame *outer = &memo->frames[at];
-    uint64_t *at_pc = &memo->pcs[at];
-    const uint64_t *last = &memo->pcs[base];
+    const struct hl_past *past = walk->past;
+    const struct hl_frame *outer = &past->frames[at];
+    uint64_t *at_pc = &past->pcs[at];
+    const uint64_t *last = &past->pcs[base];
     uint64_t *changed = NULL;
     const uint64_t *entries = walk->entries;
     uint32_t epoch = walk->epoch;
@@ -358,15 +367,15 @@ __attribute__((noinline)) static uint32_t replace(struct hl_walk *walk, uint32_t
         same_run = same ? same_run + 1 : 0;
     } while (at_pc != last && same_run < SAME_RUN);
     if (changed != NULL) {
-        uint32_t outermost = (uint32_t)(changed - memo->pcs);
+        uint32_t outermost = (uint32_t)(changed - past->pcs);
         walk->changed = walk->changed < outermost ? walk->changed : outermost;
     }
-    return (uint32_t)(at_pc - memo->pcs);
+    return (uint32_t)(at_pc - past->pcs);
 }
 
 static inline uint32_t compare_and_replace(struct hl_walk *walk, uint32_t at, uint32_t base) {
     for (;;) {
-        at = compare(walk->memo, at, base);
+        at = compare(walk->past, at, base);
         if (at == base) {
             return at;
         }
@@ -380,22 +389,21 @@ static inline uint32_t compare_and_replace(struct hl_walk *walk, uint32_t at, ui
 
 // The cursor stands at remembered frame keep - 1: its sp is the same. Goes outward in place while frames stay where they
 // were; true when the stack is complete or deep enough, false when the walk goes on elsewhere.
-static inline __attribute__((always_inline)) bool follow(struct hl_walk *walk) {
-    struct hl_stack_memo *memo = walk->memo;
-    struct hl_frame *frames = memo->frames;
+static inline __attribute__((always_inline)) bool
+follow(struct hl_walk *walk, struct hl_cursor *cursor) {
+    struct hl_past *past = walk->past;
+    struct hl_frame *frames = past->frames;
     uint32_t base = walk->count > walk->depth ? walk->count - walk->depth : 0;
     uint32_t at = walk->keep - 1;
-    struct hl_cursor cursor = walk->cursor;
     for (;;) {
         struct hl_frame *frame = &frames[at];
         if (HL_UNWIND_UNLIKELY(at < base)) { // not part of this stack, but stays its continuation
-            reach(frame, &cursor);
-            walk->cursor = cursor;
+            reach(frame, cursor);
             return true;
         }
         uint32_t rule = frame->rule;
-        if (memo->pcs[at] != pc_of(&cursor)) {
-            uint32_t root = frame_rule(&cursor, walk->entries, walk->epoch, &rule);
+        if (past->pcs[at] != pc_of(cursor)) {
+            uint32_t root = frame_rule(cursor, walk->entries, walk->epoch, &rule);
             if (HL_UNWIND_UNLIKELY(root != 0)) {
                 if (at + 1 < walk->count) {
                     lift(walk, at + 1);
@@ -405,51 +413,49 @@ static inline __attribute__((always_inline)) bool follow(struct hl_walk *walk) {
                 }
                 rule = HL_RULE_OF(HL_SPECIAL_UNKNOWN); // the innermost frame is known to be one
             }
-            memo->pcs[at] = pc_of(&cursor);
+            past->pcs[at] = pc_of(cursor);
             walk->changed = walk->changed < at ? walk->changed : at;
         }
-        if (HL_UNWIND_LIKELY(rule == frame->rule && (frame->fp == cursor.fp || frame->live == 0))) {
-            frame->fp = cursor.fp; // where it is not live it may differ
-            reach(frame, &cursor);
+        if (HL_UNWIND_LIKELY(rule == frame->rule && (frame->fp == cursor->fp || frame->live == 0))) {
+            frame->fp = cursor->fp; // where it is not live it may differ
+            reach(frame, cursor);
             uint32_t met = at;
             at = compare_and_replace(walk, met, base);
             rule = frames[at].rule;
             if (at == base && (base != 0 || walk->count == walk->depth ||
                                rule == HL_RULE_OF(HL_SPECIAL_OUTERMOST))) {
-                walk->cursor = cursor;
                 return true;
             }
             if (at != met) {
-                cursor.fp = fp_of(&frames[at], &frames[met], cursor.fp);
-                cursor.pc = memo->pcs[at] & ~HL_PC_EXACT;
-                cursor.sp = frames[at].sp;
-                cursor.exact = memo->pcs[at] >> 63;
-                cursor.link_known = false;
+                cursor->fp = fp_of(&frames[at], &frames[met], cursor->fp);
+                cursor->pc = past->pcs[at] & ~HL_PC_EXACT;
+                cursor->sp = frames[at].sp;
+                cursor->exact = past->pcs[at] >> 63;
+                cursor->link_known = false;
             }
         } else {
-            put(frame, &cursor, rule);
+            put(frame, cursor, rule);
             walk->reshaped = walk->reshaped < at ? walk->reshaped : at;
-            if (HL_UNWIND_LIKELY(at != 0 && take_step_along(&cursor, rule, frame))) {
+            if (HL_UNWIND_LIKELY(at != 0 && take_step_along(cursor, rule, frame))) {
                 at--;
                 continue;
             }
         }
         if (at == 0 && walk->count == walk->depth) {
-            walk->cursor = cursor;
             return true;
         }
-        enum hl_step step = take_step(&cursor, rule, &walk->window);
+        enum hl_step step = take_step(cursor, rule, &walk->window);
         uint32_t root = step == HL_STEP_CALLER ? 0 : root_of(step);
         if (at == 0) { // the end of the stack, as before or not
             if (root == 0) {
-                root = frame_rule(&cursor, walk->entries, walk->epoch, &rule);
+                root = frame_rule(cursor, walk->entries, walk->epoch, &rule);
             }
             if (root != 0) {
                 walk->root = root;
                 return true;
             }
             walk->limit = walk->depth + EXTRA_FRAMES;
-        } else if (root == 0 && frames[at - 1].sp == cursor.sp) {
+        } else if (root == 0 && frames[at - 1].sp == cursor->sp) {
             at--;
             continue;
         }
@@ -458,22 +464,21 @@ static inline __attribute__((always_inline)) bool follow(struct hl_walk *walk) {
             walk->keep = 0;
             walk->root = root;
         }
-        walk->cursor = cursor;
         return false;
     }
 }
 
 // Walks until the cursor meets a remembered frame's place, or the stack ends (walk->root says why).
-static void walk_fresh(struct hl_walk *walk) {
-    struct hl_stack_memo *memo = walk->memo;
-    struct hl_cursor cursor = walk->cursor;
+static inline __attribute__((always_inline)) void
+walk_fresh(struct hl_walk *walk, struct hl_cursor *cursor) {
+    struct hl_past *past = walk->past;
     uint32_t keep = walk->keep;
     uint32_t fresh = walk->fresh;
     while (walk->root == 0) {
-        while (keep > 0 && memo->frames[keep - 1].sp < cursor.sp) {
+        while (keep > 0 && past->frames[keep - 1].sp < cursor->sp) {
             keep--;
         }
-        if (keep > 0 && memo->frames[keep - 1].sp == cursor.sp) {
+        if (keep > 0 && past->frames[keep - 1].sp == cursor->sp) {
             break;
         }
         if (fresh >= walk->limit) {
@@ -481,7 +486,7 @@ static void walk_fresh(struct hl_walk *walk) {
             break;
         }
         uint32_t rule = 0;
-        walk->root = frame_rule(&cursor, walk->entries, walk->epoch, &rule);
+        walk->root = frame_rule(cursor, walk->entries, walk->epoch, &rule);
         if (HL_UNWIND_UNLIKELY(walk->root != 0)) {
             if (fresh != 0) {
                 break;
@@ -489,32 +494,31 @@ static void walk_fresh(struct hl_walk *walk) {
             rule = HL_RULE_OF(HL_SPECIAL_UNKNOWN); // the innermost frame is known to be one
             walk->root = 0;
         }
-        put(&memo->fresh[fresh], &cursor, rule);
-        memo->fresh_pcs[fresh] = pc_of(&cursor);
+        put(&past->fresh[fresh], cursor, rule);
+        past->fresh_pcs[fresh] = pc_of(cursor);
         fresh++;
         if (fresh < walk->limit) {
-            enum hl_step step = take_step(&cursor, rule, &walk->window);
+            enum hl_step step = take_step(cursor, rule, &walk->window);
             walk->root = step == HL_STEP_CALLER ? 0 : root_of(step);
         }
     }
     walk->keep = walk->root == 0 ? keep : 0;
     walk->fresh = fresh;
-    walk->cursor = cursor;
 }
 
 // Cost when little changed: 10 instructions per frame compared, 60 per frame walked, 90 per HL_GROUP_FRAMES of new ids.
-static uint32_t capture(struct hl_stack_memo *memo, struct hl_registers from, uint32_t depth,
-                        const uint64_t *entries, uint32_t epoch) {
+static uint32_t capture(struct hl_stack_memo *memo, struct hl_past *past, struct hl_registers from,
+                        uint32_t depth, const uint64_t *entries, uint32_t epoch) {
     struct hl_walk walk;
-    walk.memo = memo;
-    walk.cursor = cursor_from(from);
+    walk.past = past;
+    struct hl_cursor cursor = cursor_from(from);
     walk.entries = entries;
     walk.epoch = epoch;
     walk.depth = depth;
     walk.limit = depth;
     walk.fresh = 0;
-    walk.keep = memo->count;
-    walk.count = memo->count;
+    walk.keep = past->count;
+    walk.count = past->count;
     walk.changed = UINT32_MAX;
     walk.reshaped = UINT32_MAX;
     walk.root = 0;
@@ -525,7 +529,7 @@ static uint32_t capture(struct hl_stack_memo *memo, struct hl_registers from, ui
         walk.window.span = memo->foreign_span;
     }
     for (;;) {
-        walk_fresh(&walk);
+        walk_fresh(&walk, &cursor);
         if (walk.root != 0) {
             walk.changed = 0;
             walk.reshaped = 0;
@@ -533,15 +537,15 @@ static uint32_t capture(struct hl_stack_memo *memo, struct hl_registers from, ui
             break;
         }
         settle(&walk);
-        if (follow(&walk)) {
+        if (follow(&walk, &cursor)) {
             break;
         }
     }
-    memo->count = walk.count;
+    past->count = walk.count;
     uint32_t base = walk.count > depth ? walk.count - depth : 0;
     uint32_t root = HL_ROOT_DEPTH;
     bool solid = true;
-    if (memo->frames[base].rule == HL_RULE_OF(HL_SPECIAL_OUTERMOST)) {
+    if (past->frames[base].rule == HL_RULE_OF(HL_SPECIAL_OUTERMOST)) {
         root = HL_ROOT_COMPLETE;
     } else if (walk.count < depth) {
         root = walk.root;
@@ -557,17 +561,17 @@ static uint32_t capture(struct hl_stack_memo *memo, struct hl_registers from, ui
 
 // The id of the last stack when this is that one again, or 0. What follow() does, for the most frequent case.
 static inline __attribute__((always_inline)) uint32_t
-same_stack(struct hl_stack_memo *memo, struct hl_registers from, uint32_t depth) {
-    uint32_t count = memo->count;
+same_stack(struct hl_past *past, struct hl_registers from, uint32_t depth) {
+    uint32_t count = past->count;
     if (HL_UNWIND_UNLIKELY(count == 0)) {
         return 0;
     }
-    struct hl_frame *frame = &memo->frames[count - 1];
+    struct hl_frame *frame = &past->frames[count - 1];
     uint32_t base = count > depth ? count - depth : 0;
-    const struct hl_column *column = &memo->columns[base % HL_COLUMNS];
-    if (memo->pcs[count - 1] != from.pc || frame->sp != from.sp || (frame->fp != from.fp && frame->live) ||
+    const struct hl_column *column = &past->columns[base % HL_COLUMNS];
+    if (past->pcs[count - 1] != from.pc || frame->sp != from.sp || (frame->fp != from.fp && frame->live) ||
         column->base != base || column->count != count || !column->solid ||
-        compare(memo, count - 1, base) != base) {
+        compare(past, count - 1, base) != base) {
         return 0;
     }
     frame->fp = from.fp;
@@ -588,18 +592,37 @@ HL_UNWIND_SLOW static bool make_ready(struct hl_stack_memo *memo, struct hl_regi
     }
     if (memo->busy != 0 || memo->epoch != epoch) {
         // The modules changed, or a signal handler left an earlier capture by longjmp: its frame is gone.
-        memo->count = 0;
         memo->epoch = epoch;
-        memo->columns_used = 0;
-        for (uint32_t i = 0; i < HL_COLUMNS; i++) {
-            memo->columns[i].valid = 0;
-            memo->columns[i].count = 0;
+        for (uint32_t i = 0; i < HL_PASTS; i++) {
+            struct hl_past *past = &memo->pasts[i];
+            memo->top_pc[i] = 0;
+            past->count = 0;
+            past->columns_used = 0;
+            for (uint32_t j = 0; j < HL_COLUMNS; j++) {
+                past->columns[j].valid = 0;
+                past->columns[j].count = 0;
+            }
         }
     }
     return true;
 }
 
-uint32_t hl_stack_capture(struct hl_stack_memo *memo, struct hl_registers from, uint32_t depth) {
+// The past to go on from: the one with this innermost frame, or else the last one. Now and then another one instead, the
+// next in turn: so frames that come again and again settle in a past each, and then there are no more misses.
+static inline __attribute__((always_inline)) uint32_t choose(struct hl_stack_memo *memo,
+                                                             struct hl_registers from) {
+    for (uint32_t i = 0; i < HL_PASTS; i++) {
+        if (memo->top_pc[i] == from.pc && memo->top_sp[i] == from.sp) {
+            return i;
+        }
+    }
+    uint32_t misses = ++memo->misses;
+    return misses % MISSES_PER_TURN == 0 ? misses / MISSES_PER_TURN % HL_PASTS : memo->last;
+}
+
+uint32_t hl_stack_capture(struct hl_stack_memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t fp,
+                          uint32_t depth) {
+    struct hl_registers from = {.pc = pc, .sp = sp, .fp = fp};
     if (depth > memo->depth) {
         depth = memo->depth;
     }
@@ -622,10 +645,15 @@ uint32_t hl_stack_capture(struct hl_stack_memo *memo, struct hl_registers from, 
     // program order as the compiler keeps it is enough.
     memo->busy = from.sp;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    uint32_t id = same_stack(memo, from, depth);
+    uint32_t which = choose(memo, from);
+    struct hl_past *past = &memo->pasts[which];
+    uint32_t id = same_stack(past, from, depth);
     if (HL_UNWIND_UNLIKELY(id == 0)) {
-        id = capture(memo, from, depth, entries, epoch);
+        id = capture(memo, past, from, depth, entries, epoch);
+        memo->top_pc[which] = from.pc;
+        memo->top_sp[which] = from.sp;
     }
+    memo->last = which;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     memo->busy = 0;
     return id;

@@ -29,7 +29,9 @@ struct hl_stack_memo *hl_stack_memo_make(void *memory, uint32_t depth, uintptr_t
 // The id of the stack that leads to `from`, at most `depth` frames. Async-signal-safe: takes no lock, allocates nothing
 // with the traced heap, keeps errno. A nested call on the same memo (a signal handler during a capture) is noticed and unwinds
 // without the memo.
-uint32_t hl_stack_capture(struct hl_stack_memo *memo, struct hl_registers from, uint32_t depth);
+// The registers of the innermost frame come one by one: a structure would go through memory, written in
+// halves and read whole, which stalls.
+uint32_t hl_stack_capture(struct hl_stack_memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t fp, uint32_t depth);
 
 // As hl_stack_capture, without memory of earlier stacks: the reference that tests compare with.
 uint32_t hl_stack_capture_full(struct hl_registers from, uint32_t depth);

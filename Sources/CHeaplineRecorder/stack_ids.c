@@ -13,8 +13,8 @@ const uintptr_t hl_never = 1;
 // Marks the frames in which fp is live, from `from` inward. Frames whose own rule uses fp are marked already; what is left
 // is handing on.
 static void mark_live(const struct hl_walk *walk, uint32_t from) {
-    struct hl_frame *frame = &walk->memo->frames[from];
-    struct hl_frame *end = &walk->memo->frames[walk->count];
+    struct hl_frame *frame = &walk->past->frames[from];
+    struct hl_frame *end = &walk->past->frames[walk->count];
     bool handed_on = from > 0 && frame[-1].live != 0 && frame[-1].fp_slot == 0;
     for (; frame != end; frame++) {
         uint32_t live = handed_on | hl_rule_uses_fp(frame->rule);
@@ -34,31 +34,31 @@ static void mark_live(const struct hl_walk *walk, uint32_t from) {
 }
 
 // What changed frames make invalid.
-static void forget_ids(struct hl_stack_memo *memo, uint32_t changed) {
-    for (uint32_t used = memo->columns_used; used != 0; used &= used - 1) {
-        struct hl_column *column = &memo->columns[__builtin_ctz(used)];
+static void forget_ids(struct hl_past *past, uint32_t changed) {
+    for (uint32_t used = past->columns_used; used != 0; used &= used - 1) {
+        struct hl_column *column = &past->columns[__builtin_ctz(used)];
         column->valid = column->valid < changed ? column->valid : changed;
         column->count = column->count <= changed ? column->count : 0;
     }
 }
 
 uint32_t hl_stack_ids(struct hl_walk *walk, uint32_t base, uint32_t root, bool solid) {
-    struct hl_stack_memo *memo = walk->memo;
+    struct hl_past *past = walk->past;
     uint32_t count = walk->count;
     if (walk->reshaped < count) {
         mark_live(walk, walk->reshaped);
     }
     if (walk->changed < count) {
-        forget_ids(memo, walk->changed);
+        forget_ids(past, walk->changed);
     }
-    struct hl_column *column = &memo->columns[base % HL_COLUMNS];
+    struct hl_column *column = &past->columns[base % HL_COLUMNS];
     if (column->base != base || column->root != root || column->valid < base) {
         column->base = base;
         column->root = root;
         column->valid = base;
         column->count = 0;
     }
-    memo->columns_used |= 1u << base % HL_COLUMNS;
+    past->columns_used |= 1u << base % HL_COLUMNS;
     column->solid = solid;
     if (column->count == count) {
         return column->id;
@@ -75,11 +75,11 @@ uint32_t hl_stack_ids(struct hl_walk *walk, uint32_t base, uint32_t root, bool s
         uint64_t rest[HL_GROUP_FRAMES];
         uint32_t groups = 0;
         for (uint32_t next = at; next < count && groups < BATCH; groups++) {
-            pcs[groups] = &memo->pcs[next];
+            pcs[groups] = &past->pcs[next];
             if (HL_UNWIND_UNLIKELY(count - next < HL_GROUP_FRAMES)) {
                 memset(rest, 0, sizeof rest);
                 for (uint32_t i = 0; i < count - next; i++) {
-                    rest[i] = memo->pcs[next + i];
+                    rest[i] = past->pcs[next + i];
                 }
                 pcs[groups] = rest;
             }

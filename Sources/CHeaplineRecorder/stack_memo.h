@@ -40,35 +40,47 @@ struct hl_column {
 
 #define HL_COLUMNS 8u
 
-struct hl_stack_memo {
+// One remembered stack.
+struct hl_past {
     uint32_t depth;
     uint32_t capacity;
-    uint32_t count; // frames remembered: 0 outermost to count - 1 innermost
+    uint32_t count;        // frames remembered: 0 outermost to count - 1 innermost
+    uint32_t columns_used; // bit per column that holds anything
+    struct hl_column columns[HL_COLUMNS];
+    struct hl_frame *frames; // [capacity]
+    uint64_t *pcs;           // [capacity]: of the frames, with HL_PC_EXACT, which no stack word has
+    struct hl_frame *fresh;  // [capacity]: frames being walked, innermost first; shared by the pasts of a memo
+    uint64_t *fresh_pcs;     // [capacity]
+};
+
+// A thread remembers a few stacks, so that a loop that allocates in several places finds each of them again.
+#define HL_PASTS 4u
+
+struct hl_stack_memo {
+    uintptr_t top_pc[HL_PASTS]; // innermost frames of the pasts
+    uintptr_t top_sp[HL_PASTS];
+    uint32_t depth;
     uint32_t epoch;
     uintptr_t busy; // stack pointer of the capture under way, 0: none
     uintptr_t stack_low;
     uintptr_t stack_high;
     uintptr_t foreign_low; // the stretch of another stack that was last found readable
     uintptr_t foreign_span;
-    bool grows; // the main thread's stack: its low end is not known yet
-    uint32_t columns_used; // bit per column that holds anything
-    struct hl_column columns[HL_COLUMNS];
-    struct hl_frame *frames; // [capacity]
-    uint64_t *pcs;           // [capacity]: of the frames, with HL_PC_EXACT, which no stack word has
-    struct hl_frame *fresh;  // [capacity]: frames being walked, innermost first
-    uint64_t *fresh_pcs;     // [capacity]
+    uint32_t last;   // the past used last
+    uint32_t misses; // captures whose innermost frame no past had
+    bool grows;      // the main thread's stack: its low end is not known yet
+    struct hl_past pasts[HL_PASTS];
 };
 
 // A capture under way.
 struct hl_walk {
-    struct hl_stack_memo *memo;
-    struct hl_cursor cursor;
+    struct hl_past *past;
     struct hl_stack_window window;
     const uint64_t *entries;
     uint32_t epoch;
     uint32_t depth;
     uint32_t limit;   // frames to walk: the depth, or a few more when a cut stack got shorter
-    uint32_t fresh;   // frames in memo->fresh; they lie inside of frame keep - 1
+    uint32_t fresh;   // frames in past->fresh; they lie inside of frame keep - 1
     uint32_t keep;    // remembered frames that may still be met
     uint32_t count;   // frames once the fresh ones are in place
     uint32_t changed;  // the outermost frame whose pc is not what it was: ids from here inward are to be made

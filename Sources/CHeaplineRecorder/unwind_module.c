@@ -256,9 +256,11 @@ static bool section_in_file(const struct mapping *mapping, struct hl_unwind_sect
     return found;
 }
 
+// A table is complete: where there is one, reading .eh_frame from end to end would find nothing more, for 1 ms each time.
 static enum hl_code find_in(const struct region *region, uintptr_t address, struct hl_cfi *cfi) {
     if ((region->table.header != NULL && hl_cfi_find(&region->table, address, cfi)) ||
-        (region->file.frames != NULL && hl_cfi_find(&region->file, address, cfi))) {
+        (region->file.frames != NULL && (region->file.debug_frame || region->table.header == NULL) &&
+         hl_cfi_find(&region->file, address, cfi))) {
         return HL_CODE_KNOWN;
     }
     return HL_CODE_UNKNOWN;

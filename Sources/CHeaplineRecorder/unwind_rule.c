@@ -66,13 +66,14 @@ static uint32_t compile_known(const struct hl_cfi *cfi, uintptr_t address) {
 
 static uint32_t compile(uintptr_t address) {
     struct hl_cfi cfi;
+    // By its code, since not every libc describes it, and kernels' own copies may be all that a page holds.
+    if (hl_system_readable(address + 1) && hl_system_readable(address + 16) &&
+        hl_code_is_signal_return(address + 1)) {
+        return HL_RULE_OF(HL_SPECIAL_SIGNAL);
+    }
     enum hl_code code = hl_unwind_find(address, &cfi);
     if (code == HL_CODE_NONE) {
         return HL_RULE_OF(HL_SPECIAL_NOT_CODE);
-    }
-    // By its code, since not every libc describes it, and the kernel's own copies do not either.
-    if (hl_system_readable(address + 16) && hl_code_is_signal_return(address + 1)) {
-        return HL_RULE_OF(HL_SPECIAL_SIGNAL);
     }
     if (code == HL_CODE_UNKNOWN) {
         // Between functions, right before one begins: nobody called from here, somebody put the function's address

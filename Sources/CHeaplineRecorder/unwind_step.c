@@ -40,8 +40,8 @@ bool hl_cursor_register(const struct hl_cursor *cursor, uint64_t number, uint64_
     } else if (number == HL_REGISTER_RA) {
         *value = cursor->pc;
     } else if (cursor->registers != NULL && number < HL_REGISTER_COUNT &&
-               (cursor->known >> number & 1) != 0) {
-        *value = cursor->registers[number];
+               (cursor->registers->known >> number & 1) != 0) {
+        *value = cursor->registers->values[number];
     } else {
         return false;
     }
@@ -142,9 +142,9 @@ static enum hl_step step_row(struct hl_cursor *cursor, const struct hl_row *row,
             }
         }
         for (uint64_t i = 0; i < HL_REGISTER_COUNT; i++) {
-            cursor->registers[i] = known >> i & 1 ? values[i] : 0;
+            cursor->registers->values[i] = known >> i & 1 ? values[i] : 0;
         }
-        caller.known = known;
+        cursor->registers->known = known;
     }
     caller.pc = hl_code_strip((uintptr_t)pc);
     caller.sp = (uintptr_t)sp;
@@ -179,12 +179,27 @@ HL_UNWIND_SLOW enum hl_step hl_step_full(struct hl_cursor *cursor,
 
 extern void *__libc_stack_end __attribute__((weak));
 
+// Whether a call may return to `pc`: it lies in executable memory, behind a call.
+static bool is_return_address(uintptr_t pc) {
+    return pc >= PAGE_BYTES && hl_rule_find(pc - 1) != HL_RULE_OF(HL_SPECIAL_NOT_CODE) &&
+           hl_system_readable(pc - 8) && hl_code_follows_call(pc);
+}
+
 // (pc, sp, fp) = (*(fp + 8), fp + 16, *fp), when everything about it looks like a frame: the code is not described, so
 // nothing promises that it keeps a frame pointer.
 static enum hl_step step_frame_pointer(struct hl_cursor *cursor, struct hl_stack_window *window) {
     uintptr_t fp = cursor->fp;
     if (&__libc_stack_end != NULL && cursor->sp - (uintptr_t)__libc_stack_end + 64 < 128) {
         return HL_STEP_OUTERMOST; // where the kernel put the arguments: the dynamic linker's undescribed entry
+    }
+    if (cursor->exact && cursor->link_known && is_return_address(cursor->link)) {
+        // Interrupted where x30 still tells the caller: a stub that only jumps on, such as a PLT entry.
+        cursor->pc = cursor->link;
+        cursor->slot = 0;
+        cursor->fp_slot = 0;
+        cursor->exact = false;
+        cursor->link_known = false;
+        return HL_STEP_CALLER;
     }
     if (fp < cursor->sp || !hl_window_holds(window, fp) || !hl_window_holds(window, fp + 8)) {
         return HL_STEP_NO_RULE;
@@ -194,12 +209,7 @@ static enum hl_step step_frame_pointer(struct hl_cursor *cursor, struct hl_stack
     if (pc == 0 && caller_fp == 0) {
         return HL_STEP_OUTERMOST;
     }
-    if (pc < PAGE_BYTES) {
-        return HL_STEP_NO_RULE;
-    }
-    uint32_t rule = hl_rule_find(pc - 1);
-    if (rule == HL_RULE_OF(HL_SPECIAL_NOT_CODE) || !hl_system_readable(pc - 8) ||
-        !hl_code_follows_call(pc)) {
+    if (!is_return_address(pc)) {
         return HL_STEP_NO_RULE;
     }
     cursor->pc = pc;
@@ -209,7 +219,6 @@ static enum hl_step step_frame_pointer(struct hl_cursor *cursor, struct hl_stack
     cursor->fp_slot = fp;
     cursor->exact = false;
     cursor->link_known = false;
-    cursor->known = 0;
     return HL_STEP_CALLER;
 }
 
@@ -236,12 +245,12 @@ static enum hl_step step_signal(struct hl_cursor *cursor, struct hl_stack_window
 // preserve gives that frame's.
 HL_UNWIND_SLOW static enum hl_step step_with_registers(struct hl_cursor *cursor,
                                                        struct hl_stack_window *window) {
-    uint64_t registers[HL_REGISTER_COUNT] = {0};
+    struct hl_register_set registers = {0};
     struct hl_own_registers own;
     hl_own_registers(&own);
     struct hl_cursor walk = {.pc = own.pc, .sp = own.sp, .fp = own.fp, .exact = true};
-    walk.registers = registers;
-    walk.known = hl_own_registers_spread(&own, registers);
+    walk.registers = &registers;
+    registers.known = hl_own_registers_spread(&own, registers.values);
     struct hl_stack_window walk_window = {.own_low = window->own_low, .own_high = window->own_high};
     for (int steps = 0; steps < STEPS_MOST; steps++) {
         if (walk.pc == cursor->pc && walk.sp == cursor->sp) {
@@ -249,7 +258,6 @@ HL_UNWIND_SLOW static enum hl_step step_with_registers(struct hl_cursor *cursor,
             if (step == HL_STEP_CALLER) {
                 *cursor = walk;
                 cursor->registers = NULL;
-                cursor->known = 0;
             }
             return step == HL_STEP_REGISTERS ? HL_STEP_NO_RULE : step;
         }

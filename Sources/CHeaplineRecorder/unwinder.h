@@ -131,6 +131,12 @@ static inline bool hl_window_holds(struct hl_stack_window *window, uintptr_t add
 
 // MARK: Steps
 
+// All registers of a frame, where they are needed.
+struct hl_register_set {
+    uint64_t values[HL_REGISTER_COUNT]; // by DWARF number
+    uint64_t known;                     // a bit for each
+};
+
 // One frame's registers, from the inside out. Registers other than these are recovered only where a rule asks for them.
 struct hl_cursor {
     uintptr_t pc;
@@ -141,8 +147,7 @@ struct hl_cursor {
     uintptr_t link;
     uintptr_t slot;     // where pc was read from
     uintptr_t fp_slot;  // where fp was read from, or 0 when it is the callee's
-    uint64_t *registers; // all registers where known, or NULL
-    uint64_t known;      // bit per DWARF register
+    struct hl_register_set *registers; // NULL: no others are known
 };
 
 enum hl_step {

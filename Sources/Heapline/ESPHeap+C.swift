@@ -38,6 +38,7 @@ struct ESPHeapHandle: ~Copyable {
         unsafe options.mapping = mapping.cValue
         unsafe options.psram = hasExternalMemory
         unsafe options.port.context = Unmanaged.passUnretained(console).toOpaque()
+        unsafe hl_port_use_tasks(&options.port)
         unsafe options.port.print = { context, text, length in
             guard let context = unsafe context else { return }
             let console = unsafe Unmanaged<ESPConsole>.fromOpaque(context).takeUnretainedValue()
@@ -89,7 +90,8 @@ struct ESPHeapHandle: ~Copyable {
     private static func check(_ code: esp_err_t, _ message: @autoclosure () -> String) throws(ESPError) {
         guard code != ESP_OK else { return }
         throw ESPError(
-            code: ESPError.Code(rawValue: code), name: unsafe String(cString: esp_err_to_name(code)), message: message())
+            code: ESPError.Code(rawValue: code), name: unsafe String(cString: esp_err_to_name(code)), message: message()
+        )
     }
 
     private static func noMemory(_ size: Int, _ capabilities: ESPCapabilities) -> ESPError {
@@ -114,6 +116,29 @@ struct ESPHeapHandle: ~Copyable {
     }
 
     var isInPlace: Bool { unsafe hl_chip_is_in_place(chip) }
+
+    /// For a trace, which must not outlive this.
+    var tracingHandle: ESPTracingHandle.Chip { unsafe ESPTracingHandle.Chip(pointer: chip) }
+
+    borrowing func runTask<Result>(
+        named name: String, core: Int, stackBytes: Int, _ body: () throws -> Result
+    ) throws -> Result {
+        guard core >= 0, (1...Int(UInt32.max)).contains(stackBytes) else {
+            try Self.check(ESP_ERR_INVALID_ARG, "no task can have core \(core) and \(stackBytes) bytes of stack")
+            preconditionFailure("the line above throws")
+        }
+        var outcome: Swift.Result<Result, any Error>?
+        let code = withoutActuallyEscaping(body) { body in
+            var run: () -> Void = { outcome = Swift.Result(catching: body) }
+            return unsafe withUnsafeMutablePointer(to: &run) { run in
+                unsafe hl_chip_run_task(
+                    chip, UInt32(core), name, UInt32(stackBytes),
+                    { unsafe $0!.assumingMemoryBound(to: (() -> Void).self).pointee() }, run)
+            }
+        }
+        try Self.check(code, "the task \"\(name)\" cannot run on core \(core)")
+        return try outcome!.get()
+    }
 
     private borrowing func address(_ pointer: UnsafeMutableRawPointer?) -> ESPHeap.Address? {
         unsafe pointer.map { unsafe ESPHeap.Address(rawValue: hl_chip_address(chip, $0)) }

@@ -12,6 +12,9 @@ struct HeaplineCommand: ParsableCommand {
         subcommands: [
             RunCommand.self,
             ReportCommand.self,
+            ExportCommand.self,
+            DiffCommand.self,
+            CheckCommand.self,
             DoctorCommand.self,
             CollectCommand.self,
             EspCommand.self,

@@ -38,13 +38,16 @@ const char *esp_err_to_name(esp_err_t code);
 
 HL_ASSUME_NONNULL_END
 
-/// What `ESP_ERROR_CHECK` calls for a code that is not ESP_OK: prints the place and the code, then ends the program.
-void _esp_error_check_failed(esp_err_t code, const char *_Nonnull file, int line, const char *_Nonnull function,
-                             const char *_Nonnull expression) __attribute__((noreturn));
+/// What `ESP_ERROR_CHECK` calls for a code that is not ESP_OK: prints the place and the code, then
+/// ends the program.
+void _esp_error_check_failed(esp_err_t code, const char *_Nonnull file, int line,
+                             const char *_Nonnull function, const char *_Nonnull expression)
+    __attribute__((noreturn));
 
 /// As above for `ESP_ERROR_CHECK_WITHOUT_ABORT`: prints and carries on.
 void _esp_error_check_failed_without_abort(esp_err_t code, const char *_Nonnull file, int line,
-                                           const char *_Nonnull function, const char *_Nonnull expression);
+                                           const char *_Nonnull function,
+                                           const char *_Nonnull expression);
 
 #define ESP_ERROR_CHECK(x)                                                                         \
     do {                                                                                           \

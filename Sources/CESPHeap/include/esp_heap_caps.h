@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ESP-IDF's capability-based allocator, for the chip that is current on the calling thread (heapline_chip.h).
-// Names, values and signatures are ESP-IDF's.
+// ESP-IDF's capability-based allocator, for the chip that is current on the calling thread
+// (heapline_chip.h). Names, values and signatures are ESP-IDF's.
 
 #ifndef HEAPLINE_ESP_HEAP_CAPS_H
 #define HEAPLINE_ESP_HEAP_CAPS_H
@@ -15,7 +15,7 @@
 #include "multi_heap.h"
 #if defined(__has_include)
 #if __has_include("sdkconfig.h")
-#include "sdkconfig.h"
+#include <sdkconfig.h>
 #endif
 #endif
 
@@ -28,31 +28,32 @@ HL_ASSUME_NONNULL_BEGIN
 #if defined(CONFIG_HEAP_HAS_EXEC_HEAP) && CONFIG_HEAP_HAS_EXEC_HEAP
 #define MALLOC_CAP_EXEC (1 << 0) ///< Code may run there.
 #endif
-#define MALLOC_CAP_32BIT (1 << 1)           ///< Aligned 32-bit accesses.
-#define MALLOC_CAP_8BIT (1 << 2)            ///< Accesses of any width.
-#define MALLOC_CAP_DMA (1 << 3)             ///< Reachable by DMA.
-#define MALLOC_CAP_PID2 (1 << 4)            ///< Process 2 of the memory management unit, and so on.
+#define MALLOC_CAP_32BIT (1 << 1) ///< Aligned 32-bit accesses.
+#define MALLOC_CAP_8BIT (1 << 2)  ///< Accesses of any width.
+#define MALLOC_CAP_DMA (1 << 3)   ///< Reachable by DMA.
+#define MALLOC_CAP_PID2 (1 << 4)  ///< Process 2 of the memory management unit, and so on.
 #define MALLOC_CAP_PID3 (1 << 5)
 #define MALLOC_CAP_PID4 (1 << 6)
 #define MALLOC_CAP_PID5 (1 << 7)
 #define MALLOC_CAP_PID6 (1 << 8)
 #define MALLOC_CAP_PID7 (1 << 9)
-#define MALLOC_CAP_SPIRAM (1 << 10)         ///< External memory.
-#define MALLOC_CAP_INTERNAL (1 << 11)       ///< Memory that stays when the flash cache is off.
-#define MALLOC_CAP_DEFAULT (1 << 12)        ///< What malloc() may return.
-#define MALLOC_CAP_IRAM_8BIT (1 << 13)      ///< Instruction memory with byte access.
-#define MALLOC_CAP_RETENTION (1 << 14)      ///< Kept during light sleep.
-#define MALLOC_CAP_RTCRAM (1 << 15)         ///< RTC fast memory.
-#define MALLOC_CAP_SPM (1 << 16)            ///< Scratchpad memory.
-#define MALLOC_CAP_TCM MALLOC_CAP_SPM       ///< The older name.
-#define MALLOC_CAP_DMA_DESC_AHB (1 << 17)   ///< Descriptors of AHB DMA.
-#define MALLOC_CAP_DMA_DESC_AXI (1 << 18)   ///< Descriptors of AXI DMA.
-#define MALLOC_CAP_CACHE_ALIGNED (1 << 19)  ///< Aligned to the cache line.
-#define MALLOC_CAP_SIMD (1 << 20)           ///< Usable by vector instructions.
-#define MALLOC_CAP_SPIRAM_NO_ENC (1 << 21)  ///< External memory exempt from encryption.
+#define MALLOC_CAP_SPIRAM (1 << 10)            ///< External memory.
+#define MALLOC_CAP_INTERNAL (1 << 11)          ///< Memory that stays when the flash cache is off.
+#define MALLOC_CAP_DEFAULT (1 << 12)           ///< What malloc() may return.
+#define MALLOC_CAP_IRAM_8BIT (1 << 13)         ///< Instruction memory with byte access.
+#define MALLOC_CAP_RETENTION (1 << 14)         ///< Kept during light sleep.
+#define MALLOC_CAP_RTCRAM (1 << 15)            ///< RTC fast memory.
+#define MALLOC_CAP_SPM (1 << 16)               ///< Scratchpad memory.
+#define MALLOC_CAP_TCM MALLOC_CAP_SPM          ///< The older name.
+#define MALLOC_CAP_DMA_DESC_AHB (1 << 17)      ///< Descriptors of AHB DMA.
+#define MALLOC_CAP_DMA_DESC_AXI (1 << 18)      ///< Descriptors of AXI DMA.
+#define MALLOC_CAP_CACHE_ALIGNED (1 << 19)     ///< Aligned to the cache line.
+#define MALLOC_CAP_SIMD (1 << 20)              ///< Usable by vector instructions.
+#define MALLOC_CAP_SPIRAM_NO_ENC (1 << 21)     ///< External memory exempt from encryption.
 #define MALLOC_CAP_INVALID ((uint32_t)1 << 31) ///< No heap has it; "all heaps" where documented.
 
-/// Called when a public allocation function fails, with the caller's size and capabilities and the function's name.
+/// Called when a public allocation function fails, with the caller's size and capabilities and the
+/// function's name.
 typedef void (*esp_alloc_failed_hook_t)(size_t size, uint32_t caps, const char *function_name);
 
 /// Registers the failure callback. There is no way to take it back.
@@ -116,7 +117,8 @@ typedef bool (*heap_caps_walker_cb_t)(walker_heap_into_t heap_info, walker_block
 void heap_caps_walk(uint32_t caps, heap_caps_walker_cb_t walker_func, void *_Nullable user_data);
 void heap_caps_walk_all(heap_caps_walker_cb_t walker_func, void *_Nullable user_data);
 
-// Behind libc's malloc family on the chip; not in ESP-IDF's public header, but its tests and newlib link them.
+// Behind libc's malloc family on the chip; not in ESP-IDF's public header, but its tests and newlib
+// link them.
 void *_Nullable heap_caps_malloc_default(size_t size);
 void *_Nullable heap_caps_realloc_default(void *_Nullable ptr, size_t size);
 void *_Nullable heap_caps_aligned_alloc_default(size_t alignment, size_t size);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ESP-IDF's heap task tracking: which task holds how much of which heap. Both generations of the interface. Works on a
-// chip made with task tracking; without it every function reports nothing.
+// ESP-IDF's heap task tracking: which task holds how much of which heap. Both generations of the
+// interface. Works on a chip made with task tracking; without it every function reports nothing.
 
 #ifndef HEAPLINE_ESP_HEAP_TASK_INFO_H
 #define HEAPLINE_ESP_HEAP_TASK_INFO_H
@@ -64,7 +64,8 @@ typedef struct {
     heap_stat_t *_Nullable heap_stat;
 } task_stat_t;
 
-/// Statistics of one task. Arrays and their capacities are the caller's; the counts are set to what was filled.
+/// Statistics of one task. Arrays and their capacities are the caller's; the counts are set to what
+/// was filled.
 typedef struct {
     task_stat_t stat;
     size_t heap_count;
@@ -73,7 +74,8 @@ typedef struct {
     heap_task_block_t *_Nullable alloc_stat_start;
 } heap_single_task_stat_t;
 
-/// Statistics of all tasks. Arrays and their capacities are the caller's; the counts are set to what was filled.
+/// Statistics of all tasks. Arrays and their capacities are the caller's; the counts are set to
+/// what was filled.
 typedef struct {
     size_t task_count;
     task_stat_t *_Nullable stat_arr;
@@ -84,9 +86,11 @@ typedef struct {
 } heap_all_tasks_stat_t;
 
 esp_err_t heap_caps_get_all_task_stat(heap_all_tasks_stat_t *_Nullable tasks_stat);
-esp_err_t heap_caps_get_single_task_stat(heap_single_task_stat_t *_Nullable task_stat, TaskHandle_t task_handle);
+esp_err_t heap_caps_get_single_task_stat(heap_single_task_stat_t *_Nullable task_stat,
+                                         TaskHandle_t task_handle);
 
-/// Allocates the arrays from the chip's largest heap (at the chip's sizes), to be freed by the next two functions.
+/// Allocates the arrays from the chip's largest heap (at the chip's sizes), to be freed by the next
+/// two functions.
 esp_err_t heap_caps_alloc_all_task_stat_arrays(heap_all_tasks_stat_t *_Nullable tasks_stat);
 esp_err_t heap_caps_alloc_single_task_stat_arrays(heap_single_task_stat_t *_Nullable task_stat,
                                                   TaskHandle_t task_handle);
@@ -108,18 +112,19 @@ typedef struct {
 
 /// Question and answer space of `heap_caps_get_per_task_info`.
 typedef struct {
-    int32_t caps[NUM_HEAP_TASK_CAPS];        ///< A heap belongs to the first column i with
-    int32_t mask[NUM_HEAP_TASK_CAPS];        ///< (its capabilities & mask[i]) == caps[i].
-    TaskHandle_t *_Nullable tasks;           ///< Tasks whose blocks are wanted; null for all.
-    size_t num_tasks;                        ///< Number of `tasks`.
-    heap_task_totals_t *_Nullable totals;    ///< Totals by task.
-    size_t *_Nullable num_totals;            ///< In: entries there are; out: entries used.
-    size_t max_totals;                       ///< Capacity of `totals`.
-    heap_task_block_t *_Nullable blocks;     ///< Blocks, if wanted.
-    size_t max_blocks;                       ///< Capacity of `blocks`.
+    int32_t caps[NUM_HEAP_TASK_CAPS];     ///< A heap belongs to the first column i with
+    int32_t mask[NUM_HEAP_TASK_CAPS];     ///< (its capabilities & mask[i]) == caps[i].
+    TaskHandle_t *_Nullable tasks;        ///< Tasks whose blocks are wanted; null for all.
+    size_t num_tasks;                     ///< Number of `tasks`.
+    heap_task_totals_t *_Nullable totals; ///< Totals by task.
+    size_t *_Nullable num_totals;         ///< In: entries there are; out: entries used.
+    size_t max_totals;                    ///< Capacity of `totals`.
+    heap_task_block_t *_Nullable blocks;  ///< Blocks, if wanted.
+    size_t max_blocks;                    ///< Capacity of `blocks`.
 } heap_task_info_params_t;
 
-/// The older interface: fills totals and blocks by walking the heaps; returns the number of blocks filled.
+/// The older interface: fills totals and blocks by walking the heaps; returns the number of blocks
+/// filled.
 size_t heap_caps_get_per_task_info(heap_task_info_params_t *params);
 
 HL_ASSUME_NONNULL_END

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Nullability words for compilers that lack them. The ESP-IDF headers are read by Clang (Swift imports them) and by
-// whatever system compiler builds firmware on this host, so the words vanish where they are unknown.
+// Nullability words for compilers that lack them. The ESP-IDF headers are read by Clang (Swift
+// imports them) and by whatever system compiler builds firmware on this host, so the words vanish
+// where they are unknown.
 
 #ifndef HEAPLINE_NULLABILITY_H
 #define HEAPLINE_NULLABILITY_H

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What an emulated chip needs from its surroundings: who runs, where text goes, what a fault does, what sees
-// allocations. The tasks runtime, the script runner and the Swift wrapper each fill in a port; a null member takes the
-// default of port.c (one thread, no tasks, standard output, faults printed and recorded).
+// What an emulated chip needs from its surroundings: who runs, where text goes, what a fault does,
+// what sees allocations. The tasks runtime, the script runner and the Swift wrapper each fill in a
+// port; a null member takes the default of port.c (one thread, no tasks, standard output, faults
+// printed and recorded).
 
 #ifndef HEAPLINE_PORT_H
 #define HEAPLINE_PORT_H
@@ -24,7 +25,8 @@ struct hl_chip;
 enum hl_fault_kind {
     HL_FAULT_NONE,
     HL_FAULT_ASSERT,  ///< An assertion of the heap component.
-    HL_FAULT_CORRUPT, ///< A damaged canary or a pointer that is no block; messages were printed before.
+    HL_FAULT_CORRUPT, ///< A damaged canary or a pointer that is no block; messages were printed
+                      ///< before.
     HL_FAULT_ACCESS,  ///< An access outside mapped memory, or misaligned.
     HL_FAULT_ABORT,   ///< Abort asked for when an allocation fails.
 };
@@ -32,12 +34,12 @@ enum hl_fault_kind {
 /// A stop of the chip, as an event on the host.
 struct hl_fault {
     enum hl_fault_kind kind;
-    uint32_t address;  ///< The chip address concerned, or 0.
-    char text[200];    ///< What the chip's console shows, without a newline.
+    uint32_t address; ///< The chip address concerned, or 0.
+    char text[200];   ///< What the chip's console shows, without a newline.
 };
 
-/// The base function behind an allocation (all of ESP-IDF's allocation functions end in one of these), or the public
-/// function where the older generations differ.
+/// The base function behind an allocation (all of ESP-IDF's allocation functions end in one of
+/// these), or the public function where the older generations differ.
 enum hl_entry {
     HL_ENTRY_MALLOC,          ///< heap_caps_malloc
     HL_ENTRY_CALLOC,          ///< heap_caps_calloc
@@ -54,10 +56,10 @@ enum hl_entry {
 
 /// One traced call, from before it to after it. `scratch` belongs to the tracer.
 struct hl_traced_call {
-    enum hl_entry entry;  ///< The function called.
-    void *_Nullable old;  ///< realloc, free: the pointer given.
-    size_t size;          ///< As passed to the base function.
-    uint32_t caps;        ///< As passed to the base function.
+    enum hl_entry entry; ///< The function called.
+    void *_Nullable old; ///< realloc, free: the pointer given.
+    size_t size;         ///< As passed to the base function.
+    uint32_t caps;       ///< As passed to the base function.
     uint64_t scratch[4];
 };
 
@@ -84,12 +86,14 @@ struct hl_port {
     uint32_t (*_Nullable cycle_count)(void *_Nullable context);
     /// Everything the chip prints: log lines, dumps, messages. Not null-terminated.
     void (*_Nullable print)(void *_Nullable context, const char *text, size_t length);
-    /// The chip stopped. No lock is held: the handler may leave by longjmp, end the task, or return, and then the
-    /// faulting call returns null. The text was printed already.
+    /// The chip stopped. No lock is held: the handler may leave by longjmp, end the task, or
+    /// return, and then the faulting call returns null. The text was printed already.
     void (*_Nullable fault)(void *_Nullable context, const struct hl_fault *fault);
-    /// Called while a heap's lock is held by another thread for long; the default yields the processor.
+    /// Called while a heap's lock is held by another thread for long; the default yields the
+    /// processor.
     void (*_Nullable wait)(void *_Nullable context);
-    /// The heap hooks (CONFIG_HEAP_USE_HOOKS); null calls the program's own weak hooks, if it has any.
+    /// The heap hooks (CONFIG_HEAP_USE_HOOKS); null calls the program's own weak hooks, if it has
+    /// any.
     void (*_Nullable alloc_hook)(void *_Nullable context, void *ptr, size_t size, uint32_t caps);
     void (*_Nullable free_hook)(void *_Nullable context, void *ptr);
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs heap operations written as text, one per line, and prints one result line for each: the way to reproduce a heap
-// problem, and the form in which ESP-IDF's own behaviour was recorded. The operations are listed in
-// Sources/CESPHeap/script; `heapline esp script` is the command.
+// Runs heap operations written as text, one per line, and prints one result line for each: the way
+// to reproduce a heap problem, and the form in which ESP-IDF's own behaviour was recorded. The
+// operations are listed in Sources/CESPHeap/script; `heapline esp script` is the command.
 
 #ifndef HEAPLINE_SCRIPT_H
 #define HEAPLINE_SCRIPT_H
@@ -20,8 +20,9 @@ extern "C" {
 HL_ASSUME_NONNULL_BEGIN
 
 struct hl_script_options {
-    const char *target;        ///< "esp32s3"
-    const char *variant;       ///< "none", "light", "comp", "task", "taskdel", "taskcomp", with "v44." or "v53." in front, …
+    const char *target;  ///< "esp32s3"
+    const char *variant; ///< "none", "light", "comp", "task", "taskdel", "taskcomp", with "v44." or
+                         ///< "v53." in front, …
     enum hl_mapping mapping;
     void *_Nullable context;
     /// Receives the output, in pieces of any size.
@@ -30,11 +31,12 @@ struct hl_script_options {
 
 /// Why a script was refused.
 struct hl_script_error {
-    size_t line;               ///< Number of the line, from 1; 0 when it is not about a line.
+    size_t line; ///< Number of the line, from 1; 0 when it is not about a line.
     char message[200];
 };
 
-/// Runs the whole text. 0, or -1 with `error` filled; output up to the bad line has been given then.
+/// Runs the whole text. 0, or -1 with `error` filled; output up to the bad line has been given
+/// then.
 int hl_script_run(const char *text, size_t length, const struct hl_script_options *options,
                   struct hl_script_error *error);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Memory of the ESP32-H21, with the linker symbols of a small application: memory protection on, RTC/LP fast memory as heap.
-// Facts from ESP-IDF commit 102122904ade (July 2026); see heapline_layout.h for the fields.
+// Memory of the ESP32-H21, with the linker symbols of a small application: memory protection on,
+// RTC/LP fast memory as heap. Facts from ESP-IDF commit 102122904ade (July 2026); see
+// heapline_layout.h for the fields.
 
 #include "layouts.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Memory of the ESP32-P4 (revision below 3), with the linker symbols of a small application: chip revision < 3, L2 cache 128 KB (0x20000), memory protection on, LP RAM as heap.
-// Facts from ESP-IDF commit 102122904ade (July 2026); see heapline_layout.h for the fields.
+// Memory of the ESP32-P4 (revision below 3), with the linker symbols of a small application: chip
+// revision < 3, L2 cache 128 KB (0x20000), memory protection on, LP RAM as heap. Facts from ESP-IDF
+// commit 102122904ade (July 2026); see heapline_layout.h for the fields.
 
 #include "layouts.h"
 

@@ -14,10 +14,8 @@
 enum { BUFFER_SIZE = 1 << 16 };
 
 static const struct hl_operation *const groups[] = {
-    hl_multi_heap_operations,
-    hl_caps_operations,
-    hl_caps_report_operations,
-    hl_task_operations,
+    hl_multi_heap_operations, hl_caps_operations,  hl_caps_report_operations,
+    hl_task_operations,       hl_trace_operations,
 };
 
 static void flush(struct hl_script *script) {
@@ -37,7 +35,8 @@ static void write_text(struct hl_script *script, const char *text, size_t length
     script->buffered += length;
 }
 
-static void write_formatted(struct hl_script *script, const char *prefix, const char *format, va_list arguments) {
+static void write_formatted(struct hl_script *script, const char *prefix, const char *format,
+                            va_list arguments) {
     char text[1024];
     int length = vsnprintf(text, sizeof text, format, arguments);
     write_text(script, prefix, strlen(prefix));
@@ -122,7 +121,8 @@ static uint32_t cycle_count(void *context) {
 static void print_alloc_hook(void *context, void *ptr, size_t size, uint32_t caps) {
     struct hl_script *script = context;
     if (script->print_hooks)
-        hl_script_item(script, "hook alloc 0x%08x %zu 0x%x", hl_chip_address(script->chip, ptr), size, caps);
+        hl_script_item(script, "hook alloc 0x%08x %zu 0x%x", hl_chip_address(script->chip, ptr),
+                       size, caps);
 }
 
 static void print_free_hook(void *context, void *ptr) {
@@ -250,9 +250,10 @@ static bool run_line(struct hl_script *script, char *line) {
     unsigned given = script->field_count - 1;
     if (given < operation->least || given > operation->most) {
         if (operation->least == operation->most)
-            return hl_script_refuse(script, "%s takes %u fields, not %u", operation->name, operation->least, given);
-        return hl_script_refuse(script, "%s takes %u to %u fields, not %u", operation->name, operation->least,
-                                operation->most, given);
+            return hl_script_refuse(script, "%s takes %u fields, not %u", operation->name,
+                                    operation->least, given);
+        return hl_script_refuse(script, "%s takes %u to %u fields, not %u", operation->name,
+                                operation->least, operation->most, given);
     }
     script->faulted = false;
     return operation->run(script);
@@ -266,7 +267,8 @@ static bool run_text(struct hl_script *script, const char *text, size_t length) 
         script->line++;
         if (size != 0 && text[start] != '#') {
             if (size >= sizeof line)
-                return hl_script_refuse(script, "the line is longer than %zu bytes", sizeof line - 1);
+                return hl_script_refuse(script, "the line is longer than %zu bytes",
+                                        sizeof line - 1);
             memcpy(line, text + start, size);
             line[size] = 0;
             if (strlen(line) != size)
@@ -294,10 +296,14 @@ static bool make_chip(struct hl_script *script) {
                                      .alloc_hook = print_alloc_hook,
                                      .free_hook = print_free_hook};
     switch (hl_chip_create(options, &script->chip)) {
-    case 0: return true;
-    case HL_CHIP_UNKNOWN_TARGET: return hl_script_refuse(script, "unknown chip '%.40s'", options->target);
-    case HL_CHIP_NO_ADDRESS_SPACE: return hl_script_refuse(script, "the chip's addresses are taken in this process");
-    default: return hl_script_refuse(script, "out of memory");
+    case 0:
+        return true;
+    case HL_CHIP_UNKNOWN_TARGET:
+        return hl_script_refuse(script, "unknown chip '%.40s'", options->target);
+    case HL_CHIP_NO_ADDRESS_SPACE:
+        return hl_script_refuse(script, "the chip's addresses are taken in this process");
+    default:
+        return hl_script_refuse(script, "out of memory");
     }
 }
 
@@ -314,7 +320,8 @@ int hl_script_run(const char *text, size_t length, const struct hl_script_option
         script->cycle_count = 1000;
         if (hl_variant_parse(script) && make_chip(script)) {
             struct hl_chip *before = hl_chip_use(script->chip);
-            done = run_text(script, text, length);
+            done = hl_script_trace_open(script) && run_text(script, text, length);
+            hl_script_trace_close(script);
             hl_chip_use(before);
             flush(script);
             hl_chip_destroy(script->chip);

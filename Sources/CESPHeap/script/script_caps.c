@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Operations that allocate by capability: boot, start_os, heaps, psram, add_region, add_region_caps, cmalloc, ccalloc,
-// crealloc, caligned, cacalloc, cfree, dmalloc, drealloc, daligned, extmem, pmalloc, prealloc, pcalloc, failcb, hooks.
+// Operations that allocate by capability: boot, start_os, heaps, psram, add_region,
+// add_region_caps, cmalloc, ccalloc, crealloc, caligned, cacalloc, cfree, dmalloc, drealloc,
+// daligned, extmem, pmalloc, prealloc, pcalloc, failcb, hooks.
 
 #include "esp_heap_caps.h"
 #include "esp_heap_caps_init.h"
@@ -54,7 +55,8 @@ static bool map_region(struct hl_script *script, uint32_t start, uint32_t end) {
 
 static bool run_add_region(struct hl_script *script) {
     uint32_t start, end;
-    if (!hl_script_number(script, 1, &start) || !hl_script_number(script, 2, &end) || !map_region(script, start, end))
+    if (!hl_script_number(script, 1, &start) || !hl_script_number(script, 2, &end) ||
+        !map_region(script, start, end))
         return false;
     return give_error(script, heap_caps_add_region((intptr_t)start, (intptr_t)end));
 }
@@ -68,14 +70,16 @@ static bool run_add_region_caps(struct hl_script *script) {
     return give_error(script, heap_caps_add_region_with_caps(caps, (intptr_t)start, (intptr_t)end));
 }
 
-static bool allocated(struct hl_script *script, struct hl_slot *slot, const void *result, uint32_t requested) {
+static bool allocated(struct hl_script *script, struct hl_slot *slot, const void *result,
+                      uint32_t requested) {
     uint32_t address = hl_chip_address(script->chip, result);
     hl_slot_allocated(slot, address, requested);
     hl_script_result_address(script, address);
     return true;
 }
 
-static bool reallocated(struct hl_script *script, struct hl_slot *slot, const void *result, uint32_t requested) {
+static bool reallocated(struct hl_script *script, struct hl_slot *slot, const void *result,
+                        uint32_t requested) {
     uint32_t address = hl_chip_address(script->chip, result);
     if (!script->faulted)
         hl_slot_reallocated(slot, address, requested);
@@ -84,7 +88,8 @@ static bool reallocated(struct hl_script *script, struct hl_slot *slot, const vo
 }
 
 // The slot in the first field and `count` numbers after it.
-static bool read(struct hl_script *script, struct hl_slot **slot, uint32_t *numbers, unsigned count) {
+static bool read(struct hl_script *script, struct hl_slot **slot, uint32_t *numbers,
+                 unsigned count) {
     if (!hl_script_slot(script, 1, slot))
         return false;
     for (unsigned i = 0; i < count; i++)
@@ -102,7 +107,8 @@ static bool run_cmalloc(struct hl_script *script) {
 static bool run_ccalloc(struct hl_script *script) {
     struct hl_slot *slot;
     uint32_t n[3];
-    return read(script, &slot, n, 3) && allocated(script, slot, heap_caps_calloc(n[0], n[1], n[2]), n[0] * n[1]);
+    return read(script, &slot, n, 3) &&
+           allocated(script, slot, heap_caps_calloc(n[0], n[1], n[2]), n[0] * n[1]);
 }
 
 static bool run_crealloc(struct hl_script *script) {
@@ -115,7 +121,8 @@ static bool run_crealloc(struct hl_script *script) {
 static bool run_caligned(struct hl_script *script) {
     struct hl_slot *slot;
     uint32_t n[3];
-    return read(script, &slot, n, 3) && allocated(script, slot, heap_caps_aligned_alloc(n[0], n[1], n[2]), n[1]);
+    return read(script, &slot, n, 3) &&
+           allocated(script, slot, heap_caps_aligned_alloc(n[0], n[1], n[2]), n[1]);
 }
 
 static bool run_cacalloc(struct hl_script *script) {
@@ -138,7 +145,8 @@ static bool run_cfree(struct hl_script *script) {
 static bool run_dmalloc(struct hl_script *script) {
     struct hl_slot *slot;
     uint32_t size;
-    return read(script, &slot, &size, 1) && allocated(script, slot, heap_caps_malloc_default(size), size);
+    return read(script, &slot, &size, 1) &&
+           allocated(script, slot, heap_caps_malloc_default(size), size);
 }
 
 static bool run_drealloc(struct hl_script *script) {
@@ -151,7 +159,8 @@ static bool run_drealloc(struct hl_script *script) {
 static bool run_daligned(struct hl_script *script) {
     struct hl_slot *slot;
     uint32_t n[2];
-    return read(script, &slot, n, 2) && allocated(script, slot, heap_caps_aligned_alloc_default(n[0], n[1]), n[1]);
+    return read(script, &slot, n, 2) &&
+           allocated(script, slot, heap_caps_aligned_alloc_default(n[0], n[1]), n[1]);
 }
 
 static bool run_extmem(struct hl_script *script) {
@@ -163,13 +172,15 @@ static bool run_extmem(struct hl_script *script) {
     return true;
 }
 
-// `count` capability sets, the count itself in field `at`. Sets beyond the count stay 0 and are never passed on.
-static bool read_preferences(struct hl_script *script, unsigned at, uint32_t *count, uint32_t caps[PREFERENCES]) {
+// `count` capability sets, the count itself in field `at`. Sets beyond the count stay 0 and are
+// never passed on.
+static bool read_preferences(struct hl_script *script, unsigned at, uint32_t *count,
+                             uint32_t caps[PREFERENCES]) {
     if (!hl_script_number(script, at, count))
         return false;
     if (*count > PREFERENCES || script->field_count != at + 1 + *count)
-        return hl_script_refuse(script, "%u capability sets announced, %u given, %d possible", *count,
-                                script->field_count - at - 1, PREFERENCES);
+        return hl_script_refuse(script, "%u capability sets announced, %u given, %d possible",
+                                *count, script->field_count - at - 1, PREFERENCES);
     for (unsigned i = 0; i < PREFERENCES; i++)
         caps[i] = 0;
     for (unsigned i = 0; i < *count; i++)
@@ -193,7 +204,8 @@ static bool run_prealloc(struct hl_script *script) {
     if (!read(script, &slot, &size, 1) || !read_preferences(script, 3, &k, c))
         return false;
     void *old = pointer(script, slot);
-    void *result = heap_caps_realloc_prefer(old, size, k, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]);
+    void *result =
+        heap_caps_realloc_prefer(old, size, k, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]);
     return reallocated(script, slot, result, size);
 }
 
@@ -202,7 +214,8 @@ static bool run_pcalloc(struct hl_script *script) {
     uint32_t n[2], k, c[PREFERENCES];
     if (!read(script, &slot, n, 2) || !read_preferences(script, 4, &k, c))
         return false;
-    void *result = heap_caps_calloc_prefer(n[0], n[1], k, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]);
+    void *result =
+        heap_caps_calloc_prefer(n[0], n[1], k, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]);
     return allocated(script, slot, result, n[0] * n[1]);
 }
 
@@ -232,12 +245,26 @@ static bool run_hooks(struct hl_script *script) {
 }
 
 const struct hl_operation hl_caps_operations[] = {
-    {"cmalloc", 3, 3, run_cmalloc},   {"cfree", 1, 1, run_cfree},       {"crealloc", 3, 3, run_crealloc},
-    {"ccalloc", 4, 4, run_ccalloc},   {"caligned", 4, 4, run_caligned}, {"cacalloc", 5, 5, run_cacalloc},
-    {"dmalloc", 2, 2, run_dmalloc},   {"drealloc", 2, 2, run_drealloc}, {"daligned", 3, 3, run_daligned},
-    {"pmalloc", 3, 11, run_pmalloc},  {"prealloc", 3, 11, run_prealloc}, {"pcalloc", 4, 12, run_pcalloc},
-    {"boot", 0, 0, run_boot},         {"start_os", 0, 0, run_start_os}, {"heaps", 0, 0, list_heaps},
-    {"psram", 2, 2, run_psram},       {"add_region", 2, 2, run_add_region},
-    {"add_region_caps", 5, 5, run_add_region_caps},                     {"extmem", 1, 1, run_extmem},
-    {"failcb", 1, 1, run_failcb},     {"hooks", 1, 1, run_hooks},       {0},
+    {"cmalloc", 3, 3, run_cmalloc},
+    {"cfree", 1, 1, run_cfree},
+    {"crealloc", 3, 3, run_crealloc},
+    {"ccalloc", 4, 4, run_ccalloc},
+    {"caligned", 4, 4, run_caligned},
+    {"cacalloc", 5, 5, run_cacalloc},
+    {"dmalloc", 2, 2, run_dmalloc},
+    {"drealloc", 2, 2, run_drealloc},
+    {"daligned", 3, 3, run_daligned},
+    {"pmalloc", 3, 11, run_pmalloc},
+    {"prealloc", 3, 11, run_prealloc},
+    {"pcalloc", 4, 12, run_pcalloc},
+    {"boot", 0, 0, run_boot},
+    {"start_os", 0, 0, run_start_os},
+    {"heaps", 0, 0, list_heaps},
+    {"psram", 2, 2, run_psram},
+    {"add_region", 2, 2, run_add_region},
+    {"add_region_caps", 5, 5, run_add_region_caps},
+    {"extmem", 1, 1, run_extmem},
+    {"failcb", 1, 1, run_failcb},
+    {"hooks", 1, 1, run_hooks},
+    {0},
 };

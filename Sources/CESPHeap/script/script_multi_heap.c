@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Operations on one multi_heap: region, malloc, aligned, aligned_offs, realloc, free, size, full, find, fill, ramp, sum,
-// peek, poke, pokefreed, info, sizes, resetmin, restoremin, check, dump, walk, digest.
+// Operations on one multi_heap: region, malloc, aligned, aligned_offs, realloc, free, size, full,
+// find, fill, ramp, sum, peek, poke, pokefreed, info, sizes, resetmin, restoremin, check, dump,
+// walk, digest.
 
 #include <string.h>
 
@@ -60,7 +61,8 @@ static bool run_aligned(struct hl_script *script) {
     struct hl_slot *slot;
     uint32_t alignment, size, offset = 0;
     if (!hl_script_slot(script, 1, &slot) || !hl_script_number(script, 2, &alignment) ||
-        !hl_script_number(script, 3, &size) || (script->field_count > 4 && !hl_script_number(script, 4, &offset)))
+        !hl_script_number(script, 3, &size) ||
+        (script->field_count > 4 && !hl_script_number(script, 4, &offset)))
         return false;
     if (!has_heap(script))
         return true;
@@ -107,7 +109,8 @@ static bool has_pointer(struct hl_script *script, const struct hl_slot *slot) {
     return false;
 }
 
-static bool run_size_of(struct hl_script *script, uint32_t (*measure)(struct hl_heap *heap, uint32_t data)) {
+static bool run_size_of(struct hl_script *script,
+                        uint32_t (*measure)(struct hl_heap *heap, uint32_t data)) {
     struct hl_slot *slot;
     if (!hl_script_slot(script, 1, &slot))
         return false;
@@ -171,7 +174,8 @@ static bool run_ramp(struct hl_script *script) {
 static bool run_sum(struct hl_script *script) {
     struct hl_slot *slot;
     uint32_t most = UINT32_MAX, hash = HL_FNV_START;
-    if (!hl_script_slot(script, 1, &slot) || (script->field_count > 2 && !hl_script_number(script, 2, &most)))
+    if (!hl_script_slot(script, 1, &slot) ||
+        (script->field_count > 2 && !hl_script_number(script, 2, &most)))
         return false;
     if (!has_heap(script) || !has_pointer(script, slot))
         return true;
@@ -183,10 +187,13 @@ static bool run_sum(struct hl_script *script) {
 }
 
 // The address `offset` bytes from a pointer, when `count` bytes are there.
-static bool reach(struct hl_script *script, uint32_t from, int64_t offset, uint32_t count, uint32_t *address) {
+static bool reach(struct hl_script *script, uint32_t from, int64_t offset, uint32_t count,
+                  uint32_t *address) {
     int64_t target = (int64_t)from + offset;
+    hl_heap_settle(script->heap);
     *address = (uint32_t)target;
-    if (target > 0 && target <= UINT32_MAX && hl_chip_is_mapped(script->chip, (uint32_t)target, count))
+    if (target > 0 && target <= UINT32_MAX &&
+        hl_chip_is_mapped(script->chip, (uint32_t)target, count))
         return true;
     hl_script_item(script, "no memory at 0x%08x", *address);
     script->faulted = true;
@@ -203,7 +210,8 @@ static bool run_peek(struct hl_script *script) {
         return false;
     if (count > 256)
         return hl_script_refuse(script, "peek shows at most 256 bytes");
-    if (!has_heap(script) || !has_pointer(script, slot) || !reach(script, slot->address, offset, count, &address))
+    if (!has_heap(script) || !has_pointer(script, slot) ||
+        !reach(script, slot->address, offset, count, &address))
         return true;
     char digits[513] = "";
     const uint8_t *bytes = hl_host(script->chip, address);
@@ -253,7 +261,8 @@ static bool run_info(struct hl_script *script) {
     hl_script_result(script, "free=%u alloc=%u largest=%u min=%u ablk=%u fblk=%u tblk=%u",
                      (unsigned)info.total_free_bytes, (unsigned)info.total_allocated_bytes,
                      (unsigned)info.largest_free_block, (unsigned)info.minimum_free_bytes,
-                     (unsigned)info.allocated_blocks, (unsigned)info.free_blocks, (unsigned)info.total_blocks);
+                     (unsigned)info.allocated_blocks, (unsigned)info.free_blocks,
+                     (unsigned)info.total_blocks);
     return true;
 }
 
@@ -308,7 +317,8 @@ static bool digest_block(void *context, uint32_t address, uint32_t size, bool is
     struct digest *digest = context;
     if (digest->list)
         hl_script_item(digest->script, "0x%08x %u %s", address, size, is_used ? "used" : "free");
-    digest->hash = hl_fnv_word(hl_fnv_word(hl_fnv_word(digest->hash, address), size), is_used ? 1 : 0);
+    digest->hash =
+        hl_fnv_word(hl_fnv_word(hl_fnv_word(digest->hash, address), size), is_used ? 1 : 0);
     digest->blocks++;
     return true;
 }
@@ -331,12 +341,28 @@ static bool run_digest(struct hl_script *script) {
 }
 
 const struct hl_operation hl_multi_heap_operations[] = {
-    {"malloc", 2, 2, run_malloc},     {"free", 1, 1, run_free},           {"realloc", 2, 2, run_realloc},
-    {"region", 2, 2, run_region},     {"aligned", 3, 3, run_aligned},     {"aligned_offs", 4, 4, run_aligned},
-    {"size", 1, 1, run_size},         {"full", 1, 1, run_full},           {"find", 2, 2, run_find},
-    {"fill", 2, 2, run_fill},         {"ramp", 2, 2, run_ramp},           {"sum", 1, 2, run_sum},
-    {"peek", 3, 3, run_peek},         {"poke", 3, 3, run_poke},           {"pokefreed", 3, 3, run_pokefreed},
-    {"info", 0, 0, run_info},         {"sizes", 0, 0, run_sizes},         {"resetmin", 0, 0, run_resetmin},
-    {"restoremin", 1, 1, run_restoremin}, {"check", 0, 0, run_check},     {"dump", 0, 0, run_dump},
-    {"walk", 0, 0, run_walk},         {"digest", 0, 0, run_digest},       {0},
+    {"malloc", 2, 2, run_malloc},
+    {"free", 1, 1, run_free},
+    {"realloc", 2, 2, run_realloc},
+    {"region", 2, 2, run_region},
+    {"aligned", 3, 3, run_aligned},
+    {"aligned_offs", 4, 4, run_aligned},
+    {"size", 1, 1, run_size},
+    {"full", 1, 1, run_full},
+    {"find", 2, 2, run_find},
+    {"fill", 2, 2, run_fill},
+    {"ramp", 2, 2, run_ramp},
+    {"sum", 1, 2, run_sum},
+    {"peek", 3, 3, run_peek},
+    {"poke", 3, 3, run_poke},
+    {"pokefreed", 3, 3, run_pokefreed},
+    {"info", 0, 0, run_info},
+    {"sizes", 0, 0, run_sizes},
+    {"resetmin", 0, 0, run_resetmin},
+    {"restoremin", 1, 1, run_restoremin},
+    {"check", 0, 0, run_check},
+    {"dump", 0, 0, run_dump},
+    {"walk", 0, 0, run_walk},
+    {"digest", 0, 0, run_digest},
+    {0},
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From a variant's name to a chip's options. External memory is configured wherever the chip has any, as it was when the
-// recordings were made, except in v4.4, where it would change every heap.
+// From a variant's name to a chip's options. External memory is configured wherever the chip has
+// any, as it was when the recordings were made, except in v4.4, where it would change every heap.
 
 #include "variant.h"
 
@@ -11,7 +11,8 @@ static const struct {
     const char *name;
     enum hl_idf idf;
 } versions[] = {
-    {"v44", HL_IDF_4_4}, {"v448", HL_IDF_4_4_8}, {"v53", HL_IDF_5_3}, {"v54", HL_IDF_5_4}, {"v55", HL_IDF_5_5},
+    {"v44", HL_IDF_4_4}, {"v448", HL_IDF_4_4_8}, {"v53", HL_IDF_5_3},
+    {"v54", HL_IDF_5_4}, {"v55", HL_IDF_5_5},
 };
 
 static const struct {
@@ -39,7 +40,8 @@ bool hl_variant_parse(struct hl_script *script) {
         name = "trace";
     } else if (dot) {
         size_t length = (size_t)(dot - name), i = 0, count = sizeof versions / sizeof *versions;
-        while (i < count && (strlen(versions[i].name) != length || strncmp(versions[i].name, name, length) != 0))
+        while (i < count &&
+               (strlen(versions[i].name) != length || strncmp(versions[i].name, name, length) != 0))
             i++;
         if (i == count)
             return hl_script_refuse(script, "unknown version in variant '%.40s'", name);

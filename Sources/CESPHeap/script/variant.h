@@ -4,7 +4,8 @@
 //
 //     variant = [version "."] configuration | "v44trace"
 //     version = "v44" | "v448" | "v53" | "v54" | "v55"
-//     configuration = "none" | "light" | "comp" | "task" | "taskdel" | "taskcomp" | "trace" | "tracehash"
+//     configuration = "none" | "light" | "comp" | "task" | "taskdel" | "taskcomp" | "trace" |
+//     "tracehash"
 
 #ifndef HL_VARIANT_H
 #define HL_VARIANT_H

@@ -13,9 +13,13 @@ public struct HistoryOptions: Sendable {
     /// Stop after this moment: what is alive then is the history's live set. Nil for the end.
     public var until: UInt64?
 
-    public init(processes: Set<Int>? = nil, until: UInt64? = nil) {
+    /// Whether to keep what each stack did in each span of time.
+    public var activity = false
+
+    public init(processes: Set<Int>? = nil, until: UInt64? = nil, activity: Bool = false) {
         self.processes = processes
         self.until = until
+        self.activity = activity
     }
 }
 
@@ -32,6 +36,8 @@ public final class History {
     /// Threads that did something, by process and index.
     public let threads: [ThreadHistory]
     public let timeline: Timeline
+    /// What each stack did when; nil unless asked for.
+    public let activity: Activity?
     /// Sizes asked for.
     public let sizes: Histogram
     /// Nanoseconds from allocation to free, of blocks whose free was seen.
@@ -52,7 +58,7 @@ public final class History {
 
     init(
         trace: Trace, options: HistoryOptions, totals: Totals, processTotals: [Totals], sites: [Site],
-        threads: [ThreadHistory], timeline: Timeline, sizes: Histogram, lifetimes: Histogram, growth: [Growth],
+        threads: [ThreadHistory], timeline: Timeline, activity: Activity?, sizes: Histogram, lifetimes: Histogram, growth: [Growth],
         duration: UInt64, eventCount: UInt64, mappedBytes: UInt64, unmappedBytes: UInt64, gaps: [Gap],
         live: [LiveTableBox]
     ) {
@@ -63,6 +69,7 @@ public final class History {
         self.sites = sites
         self.threads = threads
         self.timeline = timeline
+        self.activity = activity
         self.sizes = sizes
         self.lifetimes = lifetimes
         self.growth = growth

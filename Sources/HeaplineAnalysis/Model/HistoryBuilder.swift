@@ -32,7 +32,14 @@ final class HistoryBuilder {
         // With one process there is nobody for whom the memory would be free again.
         if ends.count < 2 && trace.processes.count < 2 { ends.removeAll() }
         ends.sort { $0.time > $1.time }
+        if options.activity {
+            let expected = trace.processes.map { $0.clock.nanoseconds($0.lastKnownTicks) }.max() ?? 0
+            shared.activity = ActivityRecorder(duration: min(expected, options.until ?? .max), unit: unit)
+        }
     }
+
+    /// In mode sample sums are in fixed point.
+    private var unit: UInt64 { trace.processes.contains { $0.mode == .sample } ? SampleWeight.unit : 1 }
 
     private func isChosen(_ process: Int) -> Bool { options.processes?.contains(process) ?? true }
 
@@ -91,6 +98,7 @@ final class HistoryBuilder {
             mapped &+= state.history.mappedBytes
             unmapped &+= state.history.unmappedBytes
         }
+        let activity = shared.activity?.finish(shared)
         if shared.timeline.openEnd <= duration { shared.timeline.advance(to: duration, shared.now) }
         shared.timeline.finish(shared.now)
         addResident()
@@ -108,7 +116,6 @@ final class HistoryBuilder {
             all.add(totals)
             if process.mode == .leaks { filteredPeak = max(filteredPeak, totals.peakBytes ?? 0) }
         }
-        let unit = trace.processes.contains { $0.mode == .sample } ? SampleWeight.unit : 1
         if all.peakBytes != nil {
             all.peakBytes = max(shared.peakBytes / unit, filteredPeak)
             if all.peakBytes == shared.peakBytes / unit, shared.peakBytes > 0 {
@@ -123,8 +130,8 @@ final class HistoryBuilder {
 
         return History(
             trace: trace, options: options, totals: all, processTotals: each, sites: sites(unit, departed: departed),
-            threads: threads(unit), timeline: shared.timeline.divided(by: unit), sizes: shared.sizes.histogram(unit: unit),
-            lifetimes: shared.lifetimes.histogram(unit: unit), growth: growth(unit), duration: duration,
+            threads: threads(unit), timeline: shared.timeline.divided(by: unit), activity: activity,
+            sizes: shared.sizes.histogram(unit: unit), lifetimes: shared.lifetimes.histogram(unit: unit), growth: growth(unit), duration: duration,
             eventCount: events, mappedBytes: mapped, unmappedBytes: unmapped, gaps: gaps(),
             live: states.filter { isChosen($0.history.id) }.map { $0.history.takeLive() })
     }

@@ -9,6 +9,8 @@
 //
 //   count <= capacity * 7/10          every block is reachable from its home without an empty slot in between
 
+internal import CHeaplineFormat
+
 /// A block that is alive. `address` is never 0: that marks an empty slot.
 struct LiveBlock: BitwiseCopyable {
     var address: UInt64
@@ -51,6 +53,14 @@ struct LiveTable: ~Copyable {
         var sum = 0
         for index in 0..<Self.shardCount { unsafe sum += Int(shards[index].count) }
         return sum
+    }
+
+    /// Starts loading the slots where `address` is or would be; worth it once the table is larger than the caches.
+    @inline(__always)
+    func prefetch(_ address: UInt64) {
+        let hash = Self.hash(address)
+        let shard = unsafe shards + Int(hash >> 58)
+        unsafe hl_prefetch(shard.pointee.base + Int(Self.home(hash, shard.pointee.capacity)))
     }
 
     /// Adds a block. When one was alive at its address already, that one is replaced and put into `old`.

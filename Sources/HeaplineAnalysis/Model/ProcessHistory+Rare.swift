@@ -115,7 +115,10 @@ extension ProcessHistory {
     @inline(never)
     mutating func crossBucket(_ ticks: UInt64, _ shared: inout SharedHistory) {
         let nanoseconds = clock.nanoseconds(ticks)
-        if nanoseconds >= shared.timeline.openEnd { shared.timeline.advance(to: nanoseconds, shared.now) }
+        if nanoseconds >= shared.timeline.openEnd {
+            shared.activity?.advance(to: nanoseconds, shared)
+            shared.timeline.advance(to: nanoseconds, shared.now)
+        }
         let end = shared.timeline.openEnd
         // Ticks are below 2^56, so this also ends the loop when the clock cannot go that far.
         bucketEndTicks = end == .max ? .max : clock.ticks(atOrAfter: end)
@@ -167,5 +170,6 @@ extension ProcessHistory {
         }
         shared.now.liveBlocks &-= liveBlocks
         shared.now.liveBytes &-= liveBytes
+        shared.activity?.depart(id)
     }
 }

@@ -20,6 +20,7 @@ struct SharedHistory: ~Copyable {
     var sizes = Histogram.Counters()
     var lifetimes = Histogram.Counters()
     var timeline = Timeline()
+    var activity: ActivityRecorder?
     var now = Timeline.Now()  // of processes that run
     var peakBytes: UInt64 = 0
     var peakBlocks: UInt64 = 0
@@ -88,8 +89,13 @@ struct ProcessHistory: ~Copyable {
 
     /// Takes in records of this process in time order.
     mutating func consume(_ records: UnsafeBufferPointer<hl_record>, _ shared: inout SharedHistory) {
-        for index in 0..<records.count {
+        // Far enough ahead for a load from memory, near enough to be still there.
+        let ahead = 12
+        let isLarge = live.count > 8192
+        let count = records.count
+        for index in 0..<count {
             let record = unsafe records[index]
+            if isLarge, index &+ ahead < count { unsafe live.prefetch(records[index &+ ahead].address) }
             let ticks = record.time_kind >> 8
             if ticks >= bucketEndTicks { crossBucket(ticks, &shared) }
             lastTicks = ticks

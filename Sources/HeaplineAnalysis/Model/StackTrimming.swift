@@ -29,7 +29,8 @@ public enum StackTrimming {
         return prefixes.contains { name.hasPrefix($0) }
     }
 
-    private static func isStart(_ frame: SymbolFrame) -> Bool { starts.contains(base(frame.function)) }
+    /// Whether a frame is start-up code of a program or thread.
+    public static func isStart(_ frame: SymbolFrame) -> Bool { starts.contains(base(frame.function)) }
 
     /// The name without parameters, version (`@…`) and clone suffixes.
     private static func base(_ name: String) -> String {

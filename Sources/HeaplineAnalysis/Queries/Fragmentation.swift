@@ -36,70 +36,103 @@ public struct Fragmentation: Sendable {
     /// The small blocks that keep the largest holes apart, largest joined hole first; at most `pinLimit`.
     public private(set) var pins: [Pin] = []
 
-    /// - Complexity: O(n log n) in live blocks.
+    /// Where a block lies; all that holes need.
+    private struct Extent {
+        var address: UInt64
+        var size: UInt64
+
+        var end: UInt64 {
+            let (end, overflow) = address.addingReportingOverflow(size)
+            return overflow ? .max : end
+        }
+    }
+    private struct PinPlace {
+        var process: Int
+        var address: UInt64
+        var joined: UInt64
+
+        func precedes(_ other: PinPlace) -> Bool {
+            (other.joined, process, address) < (joined, other.process, other.address)
+        }
+    }
+
+    /// - Complexity: O(n log n) in live blocks, 16 bytes each.
     public init(_ history: History, separation: UInt64 = 1 << 20, pinLimit: Int = 16) {
-        for process in history.trace.processes {
-            var blocks: [Block] = []
-            history.forEachLiveBlock { if $0.process == process.id { blocks.append($0) } }
+        var places: [PinPlace] = []
+        for process in history.trace.processes where history.processTotals[process.id].liveBlocks > 0 {
+            var blocks: [Extent] = []
+            history.forEachLiveBlock {
+                if $0.process == process.id { blocks.append(Extent(address: $0.address, size: $0.size)) }
+            }
             blocks.sort { $0.address < $1.address }
             if process.regions.isEmpty {
                 var first = 0
                 for index in blocks.indices {
-                    let isLast = index + 1 == blocks.count
-                    let end = Self.end(blocks[index])
-                    if isLast || blocks[index + 1].address &- end >= separation && blocks[index + 1].address > end {
-                        add(blocks[first...index], process.id, name: "", start: blocks[first].address, end: end, pinLimit)
+                    let end = blocks[index].end
+                    let next = index + 1 < blocks.count ? blocks[index + 1].address : nil
+                    if next.map({ $0 > end && $0 - end >= separation }) ?? true {
+                        add(blocks[first...index], process.id, name: "", blocks[first].address..<max(end, blocks[first].address), &places, pinLimit)
                         first = index + 1
                     }
                 }
             } else {
                 for region in process.regions.sorted(by: { $0.start < $1.start }) {
-                    let end = region.start &+ region.bytes
-                    let inside = blocks.filter { $0.address >= region.start && $0.address < end }
-                    add(inside[...], process.id, name: region.name, start: region.start, end: end, pinLimit)
+                    let end = region.start.addingReportingOverflow(region.bytes)
+                    let range = region.start..<(end.overflow ? .max : end.partialValue)
+                    let inside = blocks.filter { range.contains($0.address) }
+                    add(inside[...], process.id, name: region.name, range, &places, pinLimit)
                 }
             }
         }
+        let wanted = places.prefix(pinLimit)
+        var joined: [Int: [UInt64: UInt64]] = [:]
+        for place in wanted { joined[place.process, default: [:]][place.address] = place.joined }
+        history.forEachLiveBlock { block in
+            if let bytes = joined[block.process]?[block.address] { pins.append(Pin(block: block, joined: bytes)) }
+        }
         pins.sort { ($1.joined, $0.block.process, $0.block.address) < ($0.joined, $1.block.process, $1.block.address) }
-        pins = Array(pins.prefix(pinLimit))
-    }
-
-    private static func end(_ block: Block) -> UInt64 {
-        let (end, overflow) = block.address.addingReportingOverflow(block.size)
-        return overflow ? .max : end
     }
 
     private mutating func add(
-        _ blocks: ArraySlice<Block>, _ process: Int, name: String, start: UInt64, end: UInt64, _ pinLimit: Int
+        _ blocks: ArraySlice<Extent>, _ process: Int, name: String, _ range: Range<UInt64>, _ places: inout [PinPlace],
+        _ pinLimit: Int
     ) {
         var area = Area(
-            process: process, name: name, start: start, end: end, blocks: UInt64(blocks.count), liveBytes: 0,
-            holeBytes: 0, holes: 0, largestHole: 0)
-        var at = start
+            process: process, name: name, start: range.lowerBound, end: range.upperBound, blocks: UInt64(blocks.count),
+            liveBytes: 0, holeBytes: 0, holes: 0, largestHole: 0)
+        var at = range.lowerBound
         var before: UInt64 = 0  // the hole before the block just passed
-        var found: [Pin] = []
-        var last: Block?
-        func hole(upTo next: UInt64) -> UInt64 {
-            let size = next > at ? next - at : 0
-            if size > 0 {
+        var last: Extent?
+        var smallest: UInt64 = places.count < pinLimit ? 0 : places[places.count - 1].joined
+        func hole(upTo next: UInt64) {
+            let gap = next > at ? next - at : 0
+            if gap > 0 {
                 area.holes += 1
-                area.holeBytes &+= size
-                area.largestHole = max(area.largestHole, size)
+                area.holeBytes &+= gap
+                area.largestHole = max(area.largestHole, gap)
             }
-            return size
+            if let last, gap > 0, before > 0 {
+                let joined = before &+ last.size &+ gap
+                if joined > smallest || places.count < pinLimit {
+                    places.append(PinPlace(process: process, address: last.address, joined: joined))
+                    if places.count >= 2 * pinLimit {
+                        places.sort { $0.precedes($1) }
+                        places.removeLast(places.count - pinLimit)
+                        smallest = places[places.count - 1].joined
+                    }
+                }
+            }
+            before = gap
         }
         for block in blocks {
-            let gap = hole(upTo: block.address)
-            if let last, gap > 0, before > 0 { found.append(Pin(block: last, joined: before &+ last.size &+ gap)) }
-            before = gap
+            hole(upTo: block.address)
             last = block
             area.liveBytes &+= block.size
-            at = max(at, Self.end(block))
+            at = max(at, block.end)
         }
-        let gap = hole(upTo: end)
-        if let last, gap > 0, before > 0 { found.append(Pin(block: last, joined: before &+ last.size &+ gap)) }
-        found.sort { ($1.joined, $0.block.address) < ($0.joined, $1.block.address) }
-        pins += found.prefix(pinLimit)
+        hole(upTo: range.upperBound)
+        places.sort { $0.precedes($1) }
+        if places.count > pinLimit { places.removeLast(places.count - pinLimit) }
         areas.append(area)
     }
 }

@@ -23,9 +23,10 @@ public final class Trace {
         let file = try TraceFile(path: path)
         let prefix = try file.prefix(512)
         if HeaplineSource.recognises(prefix) { return Trace(source: try HeaplineSource(file)) }
+        if HeaptrackSource.recognises(file) { return Trace(source: try HeaptrackSource(file)) }
         throw TraceError(
             .foreign, path: path, offset: 0,
-            message: "is no file that heapline reads: it must begin as a .heapline trace does")
+            message: "is no file that heapline reads: neither a .heapline trace nor a heaptrack file")
     }
 
     public var path: String { source.path }

@@ -23,8 +23,9 @@ struct EspChipListing {
 
     private func isStartupStack(_ heap: ESPHeap.Region) -> Bool {
         chip.regions.contains {
-            $0.isStartupStack && heap.addresses.contains($0.start) || $0.isStartupStack && $0.start <= heap.addresses.lowerBound
-                && UInt64($0.start) + UInt64($0.size) > UInt64(heap.addresses.lowerBound)
+            $0.isStartupStack && heap.addresses.contains($0.start)
+                || $0.isStartupStack && $0.start <= heap.addresses.lowerBound
+                    && UInt64($0.start) + UInt64($0.size) > UInt64(heap.addresses.lowerBound)
         }
     }
 
@@ -79,7 +80,8 @@ struct EspChipListing {
                 + ", \"capabilities\": [\(sets.joined(separator: ", "))]}"
         }
         let regionLines = chip.regions.map { region in
-            Self.memory(region.start..<(region.start + UInt32(region.size)), type: region.type, stack: region.isStartupStack)
+            Self.memory(
+                region.start..<(region.start + UInt32(region.size)), type: region.type, stack: region.isStartupStack)
                 + ", \"external\": \(region.isExternal)}"
         }
         return """

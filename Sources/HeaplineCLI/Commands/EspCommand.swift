@@ -7,6 +7,6 @@ internal import ArgumentParser
 struct EspCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "esp",
-        abstract: "The heap of an emulated ESP32 chip, by itself.",
-        subcommands: [EspChipsCommand.self, EspScriptCommand.self])
+        abstract: "Emulated ESP32 chips: run firmware, trace and replay their heap.",
+        subcommands: [EspChipsCommand.self, EspScriptCommand.self, EspRunCommand.self, EspConsoleCommand.self])
 }

@@ -25,6 +25,12 @@ struct ReportCommand: ParsableCommand {
     @Flag(help: "Everything as JSON (schema heapline.report, version 1).")
     var json = false
 
+    @Option(help: ArgumentHelp("Write one self-contained HTML file instead.", valueName: "file"))
+    var html: String?
+
+    @Flag(help: "Replace an existing HTML file.")
+    var force = false
+
     @Option(help: "Most rows of a list.")
     var limit: Int?
 
@@ -45,6 +51,7 @@ struct ReportCommand: ParsableCommand {
 
     func validate() throws {
         if let limit, limit < 1 { throw ValidationError("--limit takes a number from 1 up") }
+        if json, html != nil { throw ValidationError("--json and --html are two outputs; ask for one at a time") }
         if let at, !(at >= 0 && at < 1e9) { throw ValidationError("--at takes seconds from 0 up") }
     }
 
@@ -59,7 +66,7 @@ struct ReportCommand: ParsableCommand {
 
     private func show() throws(TraceError) {
         let trace = try Trace.open(file)
-        var options = HistoryOptions()
+        var options = HistoryOptions(activity: html != nil)
         if let process {
             let chosen = trace.processes.filter { $0.pid == process }.map(\.id)
             if chosen.isEmpty {
@@ -72,7 +79,9 @@ struct ReportCommand: ParsableCommand {
         var symbols = SymbolizerOptions()
         if noSymbols { symbols.tool = .none }
         let report = try Report(trace, options: options, symbols: symbols)
-        if json {
+        if let html {
+            try HTMLReport(report).write(to: html, force: force)
+        } else if json {
             report.json(limit: limit) { Output.write($0) }
         } else {
             let style = TextStyle(

@@ -23,10 +23,13 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Run with another allocator: system, jemalloc, or the path of a library.")
     var allocator: String = "system"
 
+    @Option(help: "Write the report as one HTML file, too.")
+    var html: String?
+
     @Flag(help: "A trace file for each process: FILE for the first, FILE.NUMBER.PID for the others.")
     var separate = false
 
-    @Flag(help: "Replace an existing trace.")
+    @Flag(help: "Replace an existing trace and HTML file.")
     var force = false
 
     @Flag(name: .shortAndLong, help: "No report and no progress; errors only.")
@@ -44,6 +47,9 @@ struct RunCommand: ParsableCommand {
             throw CommandFailure(
                 "libheapline-preload.so was not found beside \(Installation.command); build the package, or set HEAPLINE_PRELOAD")
         }
+        if let html, !force, unsafe access(html, F_OK) == 0 {
+            throw CommandFailure("\(html): exists already; --force replaces it")
+        }
         let name = program[0].split(separator: "/").last.map(String.init) ?? "program"
         let path = output ?? "heapline.\(name).\(getpid()).heapline"
         let setup = Recording.Setup(
@@ -57,9 +63,10 @@ struct RunCommand: ParsableCommand {
             throw ExitCode(failure.exitCode)
         }
         if let failure = recording.failure { Terminal.error("heapline: \(failure); the program ran on, the rest was not recorded") }
-        if !quiet {
+        if !quiet || html != nil {
             do throws(TraceError) {
-                try RunReport.show(trace: path, recording: recording, program: program)
+                try RunReport.show(
+                    trace: path, recording: recording, program: program, html: html, force: force, quiet: quiet)
             } catch {
                 Terminal.error("heapline: \(error)")
             }

@@ -24,6 +24,16 @@ enum Installation {
         return candidates.compactMap(\.self).first { unsafe access($0, R_OK) == 0 }
     }
 
+    /// A file that was built for the command to hand on: beside it, or in ../lib.
+    static func resource(_ name: String) -> String? {
+        let folder = String(command[..<(command.lastIndex(of: "/") ?? command.startIndex)])
+        let candidates = [
+            "\(folder)/Heapline_HeaplineCLI.resources/\(name)", "\(folder)/\(name)", "\(folder)/../lib/\(name)",
+            "\(folder)/../lib/heapline/\(name)",
+        ]
+        return candidates.first { unsafe access($0, R_OK) == 0 }
+    }
+
     static func environment(_ name: String) -> String? {
         unsafe getenv(name).map { unsafe String(cString: $0) }
     }

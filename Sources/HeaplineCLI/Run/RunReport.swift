@@ -8,7 +8,12 @@ internal import HeaplineCollector
 internal import HeaplineExport
 
 enum RunReport {
-    static func show(trace path: String, recording: Recording, program: [String]) throws(TraceError) {
+    /// - Parameters:
+    ///   - html: where to write the report as a page, if at all.
+    ///   - quiet: the page only, and errors.
+    static func show(
+        trace path: String, recording: Recording, program: [String], html: String?, force: Bool, quiet: Bool
+    ) throws(TraceError) {
         if recording.processes == 0 {
             Terminal.error("heapline: nothing was recorded of \(program[0]):")
             for problem in recording.problems { Terminal.error("  problem: \(problem)") }
@@ -25,9 +30,15 @@ enum RunReport {
             return
         }
         for problem in recording.problems { Terminal.error("heapline: a process was not recorded: \(problem)") }
-        let report = try Report(try Trace.open(path), options: HistoryOptions(), symbols: SymbolizerOptions())
-        let style = TextStyle(colour: wantsColour, exactBytes: false, allFrames: false, limit: nil)
-        Terminal.error("\n" + report.text(.summary, style))
+        let report = try Report(
+            try Trace.open(path), options: HistoryOptions(activity: html != nil), symbols: SymbolizerOptions())
+        if !quiet {
+            let style = TextStyle(colour: wantsColour, exactBytes: false, allFrames: false, limit: nil)
+            Terminal.error("\n" + report.text(.summary, style))
+        }
+        guard let html else { return }
+        try HTMLReport(report).write(to: html, force: force)
+        if !quiet { Terminal.error("heapline: the report as a page: \(html)") }
     }
 
     private static var wantsColour: Bool {

@@ -10,12 +10,15 @@ public struct JSONWriter {
     private var buffer: [UInt8] = []
     private var places: [Place] = []
     private var hasKey = false
+    private let isOneLine: Bool
     private let sink: ([UInt8]) -> Void
 
-    /// - Parameter sink: gets the document's bytes, about 64 KiB at a time.
-    public init(_ sink: @escaping ([UInt8]) -> Void) {
+    /// - Parameters:
+    ///   - isOneLine: no line ends but the last, for a file of many documents.
+    ///   - sink: gets the document's bytes, about 64 KiB at a time.
+    public init(isOneLine: Bool = false, _ sink: @escaping ([UInt8]) -> Void) {
+        self.isOneLine = isOneLine
         self.sink = sink
-        buffer.reserveCapacity(1 << 16)
     }
 
     public mutating func object(_ body: (inout JSONWriter) -> Void) {
@@ -43,7 +46,7 @@ public struct JSONWriter {
         guard case .object(let hasMembers) = places.last, !hasKey else { preconditionFailure("a key belongs in an object") }
         if hasMembers { buffer.append(UInt8(ascii: ",")) }
         // Top-level members on lines of their own: the file can be looked at and compared.
-        if places.count == 1 { buffer.append(UInt8(ascii: "\n")) }
+        if places.count == 1, !isOneLine { buffer.append(UInt8(ascii: "\n")) }
         places[places.count - 1] = .object(hasMembers: true)
         quote(name)
         buffer.append(UInt8(ascii: ":"))
@@ -93,7 +96,7 @@ public struct JSONWriter {
             hasKey = false
         case .array(let hasMembers):
             if hasMembers { buffer.append(UInt8(ascii: ",")) }
-            if places.count == 2 { buffer.append(UInt8(ascii: "\n")) }
+            if places.count == 2, !isOneLine { buffer.append(UInt8(ascii: "\n")) }
             places[places.count - 1] = .array(hasMembers: true)
         case nil: break
         }

@@ -176,6 +176,7 @@ extension TextReport {
         if history.isComplete {
             let what =
                 switch report.mode {
+                case .all where report.trace.kind != .heapline: "every event of the file was read"
                 case .all: "every event was recorded; the recorder's own sums agree"
                 case .leaks: "every surviving block was recorded; the recorder's own sums agree"
                 case .sample: "totals are exact; sizes by stack are estimates from a sample"

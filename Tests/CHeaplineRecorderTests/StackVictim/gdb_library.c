@@ -65,7 +65,7 @@ void gdb_capture(uintptr_t pc, uintptr_t sp, uintptr_t fp) {
         const char *value = getenv("GDB_EVERY");
         every = value != NULL ? strtoul(value, NULL, 10) : 1000;
     }
-    uint32_t id = hl_stack_capture(memo, (struct hl_registers){.pc = pc, .sp = sp, .fp = fp}, DEPTH);
+    uint32_t id = hl_stack_capture(memo, pc, sp, fp, DEPTH);
     if (++calls % every != 0) {
         return;
     }

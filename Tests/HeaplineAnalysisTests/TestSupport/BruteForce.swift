@@ -130,7 +130,8 @@ extension BruteForce {
         var busy: [Int: UInt64] = [:]  // threads inside a realloc, and the address they gave up
         func address(_ random: inout SeededRandom) -> UInt64 { 0x5000_0000 + UInt64(random.below(400)) * 16 }
         while events.count < count {
-            ticks += UInt64(1 + random.below(random.chance(2) ? 5_000_000 : 500))
+            // Further apart than the stamps of one moment can be (see ProcessHistory+Order): lost and unknown events are meant.
+            ticks += UInt64(10_001 + random.below(random.chance(2) ? 5_000_000 : 500))
             let thread = random.below(threads)
             var event = Event(
                 core: random.below(cores), ticks: ticks, kind: HL_KIND_ALLOC, size: UInt64(random.below(random.chance(5) ? 1 << 20 : 300)),

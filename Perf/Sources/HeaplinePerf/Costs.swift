@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `costs`: every workload under every tracer.
+
+internal import Foundation
+
+struct Costs {
+    var tools: Toolbox
+    var options: Options
+
+    func run() throws {
+        let began = Clock.now
+        let problems = try tools.buildWorkloads()
+        let (allWorkloads, missingWorkloads) = Workload.all(tools, quick: options.quick, problems: problems)
+        let (peers, missingPeers) = Tracer.peers(tools, quick: options.quick)
+        let canReport = tools.capture([tools.heapline, "report", "--help"]).status == 0
+        var tracers = [Tracer.untraced(.system)]
+        if Toolbox.library("libjemalloc.so.2") != nil { tracers.append(.untraced(.jemalloc)) }
+        if Toolbox.library("libtcmalloc.so.4") != nil { tracers.append(.untraced(.tcmalloc)) }
+        tracers += Tracer.allHeapline(tools, quick: options.quick, canReport: canReport) + peers
+        if !options.tracers.isEmpty {
+            tracers = tracers.filter { tracer in tracer.group == .untraced || options.tracers.contains { tracer.name.hasPrefix($0) } }
+        }
+        // Without anything to compare with it, an allocator's untraced run is of no use.
+        tracers = tracers.filter { base in
+            base.group != .untraced || tracers.contains { $0.group != .untraced && $0.allocator == base.allocator }
+        }
+        let workloads = options.only.isEmpty ? allWorkloads : allWorkloads.filter { options.only.contains($0.name) }
+        if workloads.isEmpty { throw Options.Wrong(description: "no such workload; there are: \(allWorkloads.map(\.name).joined(separator: ", "))") }
+
+        let now = Date()
+        let format = DateFormatter()
+        format.locale = Locale(identifier: "en_US_POSIX")
+        format.dateFormat = "yyyy-MM-dd"
+        var results = Results(
+            date: format.string(from: now), command: options.quick ? "make perf QUICK=1" : "make perf", quick: options.quick,
+            machine: Machine.here(tools), rounds: 0, missingWorkloads: missingWorkloads, missingPeers: missingPeers)
+        for (peer, reason) in missingPeers.sorted(by: { $0.key < $1.key }) { print("peer not here: \(peer): \(reason)") }
+        for (name, reason) in missingWorkloads.sorted(by: { $0.key < $1.key }) { print("workload not here: \(name): \(reason)") }
+
+        let minutes = options.minutes ?? (options.quick ? 4.5 : 25)
+        let schedule = Schedule(
+            tools: tools, workloads: workloads, tracers: tracers, deadline: began + minutes * 60,
+            timeout: options.quick ? 8 : 60, mostRounds: options.rounds ?? (options.quick ? 5 : 15),
+            say: { HeaplinePerf.complain(String(format: "%5.0f s  %@", Clock.now - began, $0)) })
+        schedule.run(into: &results)
+
+        let folder = options.output ?? "\(tools.root)/Perf/results"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let name = "\(folder)/\(results.date)-\(results.machine.name)\(options.quick ? "-quick" : "")"
+        try results.write(to: "\(name).json")
+        try Table(results: results).markdown.write(toFile: "\(name).md", atomically: true, encoding: .utf8)
+        try results.plot.write(toFile: "\(name).svg", atomically: true, encoding: .utf8)
+        print(Table(results: results).markdown)
+        print("written: \(name).json, .md and .svg")
+    }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which run comes when. Interleaved: each round goes once through all tracers of a workload, so what disturbs the machine for a
+// while disturbs all of them. Rounds repeat until the time is used up; a cell is compared with the untraced runs of
+// its own round.
+
+internal import Foundation
+
+struct Schedule {
+    var tools: Toolbox
+    var workloads: [Workload]
+    var tracers: [Tracer]
+    /// When to stop beginning runs.
+    var deadline: Double
+    var timeout: Double
+    var mostRounds: Int
+    var say: (String) -> Void
+
+    private struct Key: Hashable {
+        var workload: Int
+        var tracer: Int
+    }
+
+    func run(into results: inout Results) {
+        var runner = Runner(tools: tools, lttng: LTTng(tools), timeout: timeout)
+        var failed: Set<Key> = []
+        var first: [Key: Sample] = [:]
+        var timed: [Key: [Int: Sample]] = [:]
+        var cost: [Key: Double] = [:]
+
+        func attempt(_ key: Key, round: Int) {
+            let workload = workloads[key.workload], tracer = tracers[key.tracer]
+            guard !failed.contains(key) else { return }
+            let began = Clock.now
+            defer { cost[key] = Clock.now - began }
+            do {
+                let sample = try runner.run(workload, tracer, thorough: round == 0)
+                if round == 0 { first[key] = sample } else { timed[key, default: [:]][round] = sample }
+            } catch {
+                failed.insert(key)
+                results.failures["\(workload.name) / \(Self.label(tracer))"] = "\(error)"
+            }
+        }
+
+        for (index, workload) in workloads.enumerated() where !workload.countsItself {
+            do { try runner.tally(workload) } catch {
+                results.missingWorkloads[workload.name] = "\(error)"
+                for tracer in tracers.indices { failed.insert(Key(workload: index, tracer: tracer)) }
+            }
+        }
+        var rounds = 0
+        var stopped = false
+        for round in 0...mostRounds where !stopped {
+            say(round == 0 ? "memory, losses, reports" : "round \(round)")
+            for (w, workload) in workloads.enumerated() {
+                for (t, tracer) in tracers.enumerated() {
+                    let key = Key(workload: w, tracer: t)
+                    // The first timed round takes all; later ones leave out what is to be run less often.
+                    if round > 1, round % tracer.every != 0 { continue }
+                    if tracer.onlyPython, !workload.isPython { continue }
+                    let expected = cost[key] ?? 0
+                    if Clock.now + expected > deadline {
+                        stopped = true
+                        continue
+                    }
+                    attempt(key, round: round)
+                }
+            }
+            if !stopped { rounds = round }
+        }
+        results.rounds = rounds
+        for (w, workload) in workloads.enumerated() {
+            for (t, tracer) in tracers.enumerated() where tracer.group != .untraced {
+                let key = Key(workload: w, tracer: t)
+                if tracer.onlyPython, !workload.isPython { continue }
+                let base = Key(workload: w, tracer: tracers.firstIndex { $0.group == .untraced && $0.allocator == tracer.allocator } ?? 0)
+                if let cell = cell(workload, tracer, first[key], timed[key] ?? [:], first[base], timed[base] ?? [:], runner) {
+                    results.cells.append(cell)
+                } else if !failed.contains(key) {
+                    results.notRun.append("\(workload.name) / \(Self.label(tracer))")
+                }
+            }
+        }
+    }
+
+    static func label(_ tracer: Tracer) -> String {
+        tracer.allocator == .system || tracer.group == .peer ? tracer.name : "\(tracer.name) (\(tracer.allocator.rawValue))"
+    }
+
+    private func cell(
+        _ workload: Workload, _ tracer: Tracer, _ first: Sample?, _ timed: [Int: Sample], _ baseFirst: Sample?,
+        _ baseTimed: [Int: Sample], _ runner: Runner
+    ) -> Results.Cell? {
+        var ratio: [Double] = [], wall: [Double] = [], cpu: [Double] = [], all: [Double] = [], untraced: [Double] = []
+        for (round, sample) in timed.sorted(by: { $0.key < $1.key }) {
+            guard let base = baseTimed[round], sample.events > 0, base.events > 0 else { continue }
+            let with = sample.wall / sample.events, without = base.wall / base.events
+            ratio.append(with / without)
+            untraced.append(without * 1e9)
+            wall.append((with - without) * 1e9)
+            cpu.append((sample.cpu / sample.events - base.cpu / base.events) * 1e9)
+            all.append((sample.allCPU / sample.events - base.allCPU / base.events) * 1e9)
+        }
+        guard let untraced = Estimate(untraced) else { return nil }
+        let events = timed.values.first?.events ?? 0
+        var cell = Results.Cell(
+            workload: workload.name, tracer: tracer.name, group: tracer.group, mode: tracer.mode, depth: tracer.depth,
+            allocator: tracer.allocator, events: events, untracedNsPerEvent: untraced.median, ratio: Estimate(ratio),
+            addedWall: Estimate(wall), addedCPU: Estimate(cpu), addedAllCPU: Estimate(all), records: tracer.records)
+        guard let first, first.events > 0 else { return cell }
+        cell.bytesPerEvent = first.traceBytes.map { $0 / first.events }
+        if let baseFirst {
+            cell.addedPeakBytes = first.peakBytes - baseFirst.peakBytes
+            if let with = first.totalPeakBytes, let without = baseFirst.totalPeakBytes { cell.addedTotalPeakBytes = with - without }
+        }
+        cell.reportSeconds = first.reportSeconds
+        cell.eventsSeen = first.sighting.events
+        cell.allocationsSeen = first.sighting.allocations
+        cell.eventsLost = first.sighting.lost
+        // What is recorded includes what the program does before and after its loop, so only too few of them are losses.
+        if cell.eventsLost == nil, let seen = first.sighting.events, workload.countsItself { cell.eventsLost = max(0, first.events - seen) }
+        if cell.eventsLost == nil, let seen = first.sighting.allocations, workload.countsItself {
+            cell.eventsLost = max(0, (first.events / 2 - seen).rounded())
+        }
+        return cell
+    }
+}

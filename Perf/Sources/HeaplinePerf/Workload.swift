@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is traced: loops of our own, which count themselves, and real programs, which a counting library counts once.
+
+internal import Foundation
+
+struct Workload {
+    var name: String
+    var what: String
+    /// A slow tracer gets so much less to do; real programs do what they do.
+    var arguments: @Sendable (_ divisor: Int) -> [String]
+    var environment: [String: String] = [:]
+    var input: String?
+    /// Prints its own counts; otherwise events come from the counting library and times from the meter.
+    var countsItself = false
+    /// The program whose process is the traced one, when the command starts others.
+    var program: String
+    /// What must run beside it for it to do its work.
+    var companion: (@Sendable (_ folder: String) -> [String])?
+    var isPython = false
+
+    /// All workloads, and those that cannot run here with the reason.
+    static func all(_ tools: Toolbox, quick: Bool, problems: [String: String]) -> (found: [Workload], missing: [String: String]) {
+        var found: [Workload] = []
+        var missing: [String: String] = [:]
+        let million = 1_000_000
+        func loop(_ name: String, _ what: String, _ kind: String, _ events: Int, _ parameter: Int?) {
+            let count = quick ? events / 3 : events
+            let path = tools.binary("workload")
+            found.append(
+                Workload(
+                    name: name, what: what,
+                    arguments: { [path, kind, "\(count / $0)"] + (parameter.map { ["\($0)"] } ?? []) },
+                    countsItself: true, program: "workload"))
+        }
+        loop("tight loop", "malloc(64) and free, one call site", "tight", 24 * million, nil)
+        loop("deep stack", "the same, 32 frames deep", "deep", 24 * million, 32)
+        loop("call tree", "5,000 distinct stacks of depth 30, drawn at random", "tree", 3 * million, 5000)
+        loop("2 threads", "blocks freed by the other thread", "threads", 12 * million, 2)
+        loop("8 threads", "blocks freed by other threads", "threads", 12 * million, 8)
+        if let problem = problems["containers"] {
+            missing["C++ containers"] = problem
+        } else {
+            let path = tools.binary("containers")
+            let rounds = quick ? 300 : 900
+            found.append(
+                Workload(
+                    name: "C++ containers", what: "map, unordered_map, list, vector, string",
+                    arguments: { [path, "\(max(1, rounds / $0))"] }, countsItself: true, program: "containers"))
+        }
+
+        func real(_ name: String, _ what: String, _ program: String?, _ arguments: @escaping @Sendable (Int) -> [String]) -> Workload? {
+            guard let program else {
+                missing[name] = "not installed"
+                return nil
+            }
+            return Workload(
+                name: name, what: what, arguments: { [program] + arguments($0) },
+                program: URL(fileURLWithPath: program).lastPathComponent)
+        }
+        let cc1plus = Toolbox.find("g++").flatMap { tools.firstLine([$0, "-print-prog-name=cc1plus"]) }
+        if problems["templates.ii"] == nil,
+            let workload = real(
+                "cc1plus", "the C++ compiler on containers and algorithms",
+                cc1plus.flatMap { $0.hasPrefix("/") ? $0 : nil },
+                { [text = tools.binary("templates.ii")] _ in ["-quiet", "-std=c++20", "-fpreprocessed", text, "-o", "/dev/null"] })
+        { found.append(workload) }
+        // A version manager's shim would be traced instead of Python.
+        let python = Toolbox.find("python3").flatMap { tools.firstLine([$0, "-c", "import sys; print(sys.executable)"]) }
+        if var workload = real(
+            "python3", "objects, JSON, dictionaries, PYTHONMALLOC=malloc", python,
+            { [script = tools.source("objects.py")] _ in [script, quick ? "12" : "30"] })
+        {
+            workload.environment["PYTHONMALLOC"] = "malloc"
+            workload.isPython = true
+            found.append(workload)
+        }
+        if var workload = real("sqlite3", "inserts, joins, sorting in memory", Toolbox.find("sqlite3"), { _ in ["-batch", ":memory:"] }) {
+            workload.input = tools.source("queries.sql")
+            found.append(workload)
+        }
+        if var workload = real(
+            "redis-server", "under redis-benchmark", Toolbox.find("redis-benchmark") == nil ? nil : Toolbox.find("redis-server"),
+            { _ in ["--port", "0", "--unixsocket", "redis.socket", "--save", "", "--appendonly", "no", "--daemonize", "no"] })
+        {
+            let script = tools.source("drive_redis.sh")
+            workload.companion = { folder in ["/bin/sh", script, "\(folder)/redis.socket", quick ? "20000" : "60000"] }
+            found.append(workload)
+        }
+        if let workload = real(
+            "perl", "hashes and strings", Toolbox.find("perl"),
+            { [script = tools.source("records.pl")] _ in [script, quick ? "60" : "150"] })
+        { found.append(workload) }
+        let swift = Toolbox.find("swift-frontend").map { URL(fileURLWithPath: $0).resolvingSymlinksInPath().path }
+        if let workload = real(
+            "swift-frontend", "the Swift compiler on generic code", swift,
+            { [text = tools.source("shapes.swift")] _ in ["-frontend", "-c", "-O", text, "-module-name", "Shapes", "-o", "/dev/null"] })
+        { found.append(workload) }
+        return (found, missing)
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Elements, the tooltip, files to save. Text from the trace only ever becomes a text node.
+
+/** make("td.num", {title: …}, children…): children are nodes or text. */
+function make(kind, properties, ...children) {
+  const [tag, ...classes] = kind.split(".");
+  const element = document.createElement(tag);
+  if (classes.length) element.className = classes.join(" ");
+  for (const [key, value] of Object.entries(properties || {})) {
+    if (value == null) continue;
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (key in element && !key.includes("-")) element[key] = value;
+    else element.setAttribute(key, value);
+  }
+  for (const child of children) if (child != null) element.append(child);
+  return element;
+}
+
+const byId = (id) => document.getElementById(id);
+const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+const tip = {
+  /** Shows a title and pairs of label and text near the pointer. */
+  show(event, title, pairs) {
+    const box = byId("tip");
+    const list = make("div.pairs");
+    for (const [label, text] of pairs) if (text !== "") list.append(make("span", {}, label), make("span", {}, text));
+    box.replaceChildren(make("b", {}, title), list);
+    box.hidden = false;
+    const { width, height } = box.getBoundingClientRect();
+    const x = event.clientX + 14 + width > innerWidth ? event.clientX - width - 10 : event.clientX + 14;
+    const y = event.clientY + 16 + height > innerHeight ? event.clientY - height - 10 : event.clientY + 16;
+    box.style.left = `${Math.max(4, x)}px`;
+    box.style.top = `${Math.max(4, y)}px`;
+  },
+  hide() { byId("tip").hidden = true; },
+};
+
+/** A canvas as large as its parent is wide, in device pixels; drawing units are CSS pixels. */
+function sizeCanvas(canvas, width, height) {
+  const scale = window.devicePixelRatio || 1;
+  canvas.width = Math.max(1, Math.round(width * scale));
+  canvas.height = Math.max(1, Math.round(height * scale));
+  canvas.style.height = `${height}px`;
+  const context = canvas.getContext("2d");
+  context.setTransform(scale, 0, 0, scale, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
+
+function save(name, type, text) {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  make("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+}
+
+/** A field of a CSV file. */
+const csvField = (value) => {
+  const text = String(value ?? "");
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+};

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is alive at the end: by stack, with age, thread and verdict where the program searched its memory; by size; by age.
+
+const verdicts = { 0: ["not searched", ""], 1: ["unreachable", "bad"], 2: ["reachable from unreachable", "bad"], 3: ["still reachable", "ok"] };
+
+const leaks = {
+  start(panel) {
+    const age = (row) => (row[0] === recorded.kept ? null : recorded.duration - row[3]);
+    const columns = [
+      { key: "name", label: "Function ← caller", kind: "name", text: (row) => stacks.text(row[0]), value: (row) => labels()[row[0]].name,
+        cell: (row) => stacks.nameCell(row[0]), hover: (row) => stacks.text(row[0]) },
+      numberColumn("bytes", "Bytes", bytes, (row) => row[2]), numberColumn("blocks", "Blocks", shortCount, (row) => row[1]),
+      numberColumn("size", "Mean size", bytes, (row) => (row[1] ? row[2] / row[1] : null), { total: null }),
+      { ...numberColumn("oldest", "Oldest", duration, age, { total: null, title: "Age of the oldest block at the end" }), hover: (row) => `allocated at ${duration(row[3])}` },
+      { ...numberColumn("newest", "Newest", duration, (row) => (row[0] === recorded.kept ? null : recorded.duration - row[4]), { total: null }), hover: (row) => `allocated at ${duration(row[4])}` },
+      { key: "threads", label: "Threads", kind: "text", text: (row) => row[5].join(", "), value: (row) => row[5].join(", ") },
+    ];
+    columns[1].cell = (row) => make("span", {}, bytes(row[2]), make("span.share", {}, barFill(row[2] / (recorded.totals.liveBytes || 1))));
+    if (recorded.leaks.verdicts.length) {
+      columns.push({ key: "verdict", label: "Verdict", text: (row) => row[6].map((item) => verdicts[item[0]][0]).join(", "), value: (row) => row[6].length ? -row[6][0][0] : -9,
+        cell: (row) => make("span", {}, ...row[6].map(([kind, blocks]) => make(`span.pill${verdicts[kind][1] ? `.${verdicts[kind][1]}` : ""}`, { title: `${count(blocks)} blocks` }, verdicts[kind][0]))) });
+    }
+    this.table = new Table({ name: "never-freed", columns, sort: ["bytes", "descending"], rowId: (row) => row[0], detail: (row) => stackDetail(row[0]),
+      placeholder: "Filter by function, file or module", searchText: (row) => stackText(row[0]), empty: "Everything was freed." });
+    const notes = [];
+    if (recorded.leaks.verdicts.length) {
+      notes.push(recorded.leaks.verdicts.map(([kind, blocks, size]) => `${verdicts[kind][0]}: ${bytes(size)} in ${count(blocks)} blocks`).join(" · "));
+    } else {
+      notes.push("Blocks that nobody freed; many programs keep some until they end on purpose.");
+    }
+    if (recorded.leaks.replacedBlocks) notes.push(`${bytes(recorded.leaks.replacedBytes)} in ${count(recorded.leaks.replacedBlocks)} blocks were alive in programs that exec replaced; they are not in this table.`);
+    if (recorded.leaks.rows.length < recorded.leaks.groups) notes.push(`${count(recorded.leaks.rows.length)} of ${count(recorded.leaks.groups)} stacks are listed.`);
+    const charts = make("div.charts", {}, histogramBox("By size", recorded.leaks.sizes, bytes, "bytes"), histogramBox("By age at the end", recorded.leaks.ages, duration, "bytes"));
+    panel.append(make("p.note", { id: "leaks-note" }, notes.join(" ")), this.table.element, charts);
+  },
+
+  draw() {
+    let rows = recorded.leaks.rows;
+    if (chosen.range) {
+      const now = values();
+      rows = rows.filter((row) => now.liveBytes[row[0]] > 0).map((row) => {
+        const copy = row.slice();
+        copy[1] = now.liveBlocks[row[0]];
+        copy[2] = now.liveBytes[row[0]];
+        return copy;
+      });
+    }
+    // What is not listed by stack is one line, so that the sum is that of all.
+    const now = values(), sum = (column) => rows.reduce((all, row) => all + row[column], 0);
+    const blocks = total(now.liveBlocks) - sum(1) - (chosen.range ? 0 : recorded.leaks.replacedBlocks);
+    const size = total(now.liveBytes) - sum(2) - (chosen.range ? 0 : recorded.leaks.replacedBytes);
+    if (blocks > 0 || size > 0) rows = [...rows, [recorded.kept, blocks, size, recorded.duration, recorded.duration, [], []]];
+    this.table.set(rows);
+  },
+};

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Puts the page together: tabs, keys, theme, print. Views are made when they are first looked at.
+
+let printing = false;
+
+const views = [
+  { id: "changes", label: "Changes", view: comparison, wanted: Boolean(before) && recorded.hasStacks },
+  { id: "flame", label: "Flame graph", view: flame, wanted: recorded.hasStacks, draw: () => flame.draw() },
+  { id: "stacks", label: "Stacks", view: stacks, wanted: recorded.hasStacks, badge: recorded.siteCount },
+  { id: "functions", label: "Functions", view: functions, wanted: recorded.hasStacks },
+  { id: "leaks", label: "Never freed", view: leaks, wanted: true, badge: recorded.leaks.groups },
+  { id: "threads", label: recorded.threads.some((row) => row.task) ? "Tasks" : "Threads", view: threads, wanted: recorded.threads.length > 0, badge: recorded.threads.length },
+  { id: "sizes", label: "Sizes and lifetimes", view: distributions, wanted: recorded.sizes.rows.length > 0 },
+  { id: "heapmap", label: "Heap map", view: heapMapPanel, wanted: Boolean(recorded.heapMap && recorded.heapMap.regions.length) },
+  { id: "events", label: "Events", view: eventsPanel, wanted: Boolean(recorded.events && recorded.events.total), badge: recorded.events && recorded.events.total },
+  { id: "log", label: "Log", view: logPanel, wanted: recorded.log.lines.length > 0, badge: recorded.log.total },
+  { id: "recording", label: "Recording", view: recordingPanel, wanted: true },
+].filter((item) => item.wanted);
+
+function drawTabs() {
+  byId("tabs").replaceChildren(...views.map((item, i) => make("button", {
+    type: "button", role: "tab", id: `tab-${item.id}`, "aria-selected": String(chosen.tab === item.id), "aria-controls": `panel-${item.id}`,
+    tabIndex: chosen.tab === item.id ? 0 : -1, title: `${item.label} (${i + 1})`, onclick: () => chosen.set({ tab: item.id }),
+    onkeydown: (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!step) return;
+      const next = views[(i + step + views.length) % views.length];
+      chosen.set({ tab: next.id });
+      byId(`tab-${next.id}`).focus();
+    },
+  }, item.label, item.badge == null ? null : make("span.count", {}, count(item.badge)))));
+}
+
+/** Makes a view's panel if need be, and brings it up to date. */
+function drawView(item) {
+  const shown = chosen.tab === item.id;
+  if (!item.panel) {
+    if (!shown && !printing) return;
+    item.panel = make("div.panel", { id: `panel-${item.id}`, role: "tabpanel", "aria-labelledby": `tab-${item.id}` }, make("h2", {}, item.label));
+    byId("panels").append(item.panel);
+    item.view.start(item.panel);
+    item.stale = true;
+  }
+  item.panel.hidden = !shown && !printing;
+  if (item.panel.hidden) return;
+  if (item.stale) {
+    if (item.view.build) item.view.build();
+    if (item.view.draw) item.view.draw();
+    item.stale = false;
+  }
+}
+
+function drawAll(changed) {
+  if (changed.includes("range")) {
+    drawCards();
+    drawStandout();
+    chart.drawState();
+    chart.draw();
+    for (const item of views) item.stale = true;
+  }
+  for (const item of views) if (item.id === "changes" && changed.includes("measure")) item.stale = true;
+  const flameView = views.find((item) => item.id === "flame");
+  if (flameView && ["measure", "inverted", "trim"].some((key) => changed.includes(key))) flameView.stale = true;
+  if (changed.includes("tab")) drawTabs();
+  for (const item of views) drawView(item);
+  if (flameView && flameView.panel && !flameView.stale && changed.includes("search")) flame.match();
+  if (flameView && flameView.panel && !flameView.panel.hidden) flame.draw();
+  if (changed.includes("search") && changed.includes("tab")) byId("tabs").scrollIntoView({ block: "nearest" });
+}
+
+// MARK: Theme
+
+function setTheme(theme) {
+  const dark = theme === "dark" || (theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
+  document.documentElement.dataset.theme = dark ? "dark" : "light";
+  byId("theme").textContent = { auto: "Theme: system", light: "Theme: light", dark: "Theme: dark" }[theme];
+  byId("theme").dataset.theme = theme;
+}
+function nextTheme() {
+  const order = ["auto", "light", "dark"];
+  setTheme(order[(order.indexOf(byId("theme").dataset.theme) + 1) % 3]);
+  chart.draw();
+  flame.draw();
+}
+
+// MARK: Keys
+
+const shortcuts = [
+  ["1 … 9", "the views, in the order of their tabs"], ["/", "search in the flame graph, or filter the table"],
+  ["← →", "on the timeline: move; with Shift select a range, with Ctrl in larger steps"], ["w", "the whole run again"],
+  ["m", "the next measure of the flame graph"], ["i", "flame graph inverted or not"], ["t", "allocator and start-up frames on or off"],
+  ["arrows, Enter", "in the flame graph: move, zoom in"], ["Backspace, Esc", "in the flame graph: zoom out, reset"], ["d", "light, dark or as the system"], ["?", "this list"],
+];
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const target = event.target;
+  if (target.matches("input, select, textarea")) {
+    if (event.key === "Escape") target.blur();
+    return;
+  }
+  const number = Number(event.key);
+  if (number >= 1 && number <= views.length) chosen.set({ tab: views[number - 1].id });
+  else if (event.key === "/") {
+    const field = byId(`panel-${chosen.tab}`)?.querySelector("input[type=search]");
+    if (!field) return;
+    event.preventDefault();
+    field.focus();
+    field.select();
+  } else if (event.key === "w") chosen.set({ range: null });
+  else if (event.key === "m") {
+    const order = Object.keys(measures);
+    chosen.set({ measure: order[(order.indexOf(chosen.measure) + 1) % order.length] });
+  } else if (event.key === "i") chosen.set({ inverted: !chosen.inverted });
+  else if (event.key === "t") chosen.set({ trim: !chosen.trim });
+  else if (event.key === "d") nextTheme();
+  else if (event.key === "?") showKeys();
+}
+
+function showKeys() {
+  const list = make("dl");
+  for (const [keys, text] of shortcuts) list.append(make("dt", {}, make("kbd", {}, keys)), make("dd", {}, text));
+  byId("keys").replaceChildren(make("h2", {}, "Keyboard"), list, make("form", { method: "dialog" }, make("button.button", {}, "Close")));
+  byId("keys").showModal();
+}
+
+// MARK: Start
+
+function start() {
+  setTheme(document.documentElement.dataset.theme || "auto");
+  chosen.load();
+  if (!views.some((item) => item.id === chosen.tab) || (before && !location.hash)) chosen.tab = views[0].id;
+  const recording = recorded.recording;
+  byId("title").textContent = page.title;
+  byId("title").title = page.title;
+  const when = Number(recorded.startUnixNanoseconds) / 1e6;
+  byId("subtitle").textContent = [before ? `compared with ${before.command} (${new Date(Number(before.startUnixNanoseconds) / 1e6).toLocaleString()})` : "", when ? new Date(when).toLocaleString() : "", duration(recorded.duration),
+    recording.processes === 1 ? "1 process" : `${count(recording.processes)} processes`, `${count(recording.eventsRecorded)} events`].filter(Boolean).join(" · ");
+  drawTrust();
+  drawCards();
+  drawStandout();
+  drawTabs();
+  chart.start();
+  chart.drawState();
+  chart.draw();
+  for (const item of views) drawView(item);
+  chosen.onChange(drawAll);
+  byId("foot").textContent = "Made by heapline. Sums of the whole run are exact unless the line at the top says otherwise; this file needs no network.";
+  byId("theme").addEventListener("click", nextTheme);
+  byId("help").addEventListener("click", showKeys);
+  document.addEventListener("keydown", onKey);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { setTheme(byId("theme").dataset.theme); chart.draw(); flame.draw(); });
+  new ResizeObserver(() => { chart.draw(); flame.draw(); }).observe(byId("main"));
+  addEventListener("hashchange", () => {
+    chosen.load();
+    ranged = null;
+    drawAll(["range", "tab", "measure", "search"]);
+  });
+  addEventListener("beforeprint", () => { printing = true; for (const item of views) drawView(item); flame.draw(); });
+  addEventListener("afterprint", () => { printing = false; for (const item of views) drawView(item); });
+  document.documentElement.dataset.ready = "1";
+}
+
+start();

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every stack that the memo gives is held against a full walk and against another unwinder, frame by frame.
+
+import Testing
+
+@Suite(.serialized) struct StackTests {
+    static let victims = ["recursion", "jumps", "contexts", "signals", "threads", "assembly", "modules", "exceptions"]
+
+    struct Build: CustomTestStringConvertible, Sendable {
+        var c: String
+        var cxx: String
+        var flags: String
+        var testDescription: String { "\(c) \(flags)" }
+    }
+
+    static let builds: [Build] = [("gcc", "g++"), ("clang", "clang++")].flatMap { c, cxx in
+        [
+            "-O0", "-O1 -fno-omit-frame-pointer", "-O2", "-O2 -fno-omit-frame-pointer -mavx2", "-O3 -fomit-frame-pointer",
+        ].map { Build(c: c, cxx: cxx, flags: $0) }
+    }
+
+    /// Runs all victims; each must have made captures, and all of them must be right.
+    static func check(_ run: String, victims: [String] = victims, seed: UInt32) {
+        for depth in [64, 20, 1] {
+            let outcome = StackToolchain.shell("\(run) \(depth) \(seed) 10 \(victims.joined(separator: " "))")
+            #expect(outcome.exitCode == 0, "depth \(depth), seed \(seed): \(outcome.output)")
+            for victim in victims {
+                #expect(
+                    outcome.output.contains("\(victim): probes ") && !outcome.output.contains("\(victim): probes 0 "),
+                    "\(victim), depth \(depth), seed \(seed): \(outcome.output)")
+            }
+        }
+    }
+
+    @Test(arguments: builds) func agreesWithTheRuntime(build: Build) {
+        guard StackToolchain.has(build.c), StackToolchain.has(build.cxx) else { return }
+        let seed = UInt32.random(in: 1...UInt32.max)
+        print("seed \(seed)")
+        StackToolchain.withDirectory { directory in
+            let built = StackToolchain.build(in: directory, c: build.c, cxx: build.cxx, flags: build.flags)
+            #expect(built.exitCode == 0, "\(built.output)")
+            Self.check("VICTIM_LIBRARIES='\(directory)' '\(directory)/victim'", seed: seed)
+        }
+    }
+
+    /// A full table: stacks are cut and say so, what is left of them is right, and no node is made beyond the capacity.
+    @Test func cutsWhenTheTableIsFull() {
+        StackToolchain.withDirectory { directory in
+            let built = StackToolchain.build(in: directory, c: "clang", cxx: "clang++", flags: "-O2")
+            #expect(built.exitCode == 0, "\(built.output)")
+            for nodes in [20, 300] {
+                let outcome = StackToolchain.shell("VICTIM_NODES=\(nodes) '\(directory)/victim' 64 7 20 recursion exceptions threads")
+                #expect(outcome.exitCode == 0, "\(outcome.output)")
+                let lines = outcome.output.split(separator: "\n").map { $0.split(separator: " ") }
+                #expect(lines.count == 3, "\(outcome.output)")
+                for words in lines where words.count == 9 {
+                    #expect((Int(words[6]) ?? 0) > 0 && (Int(words[8]) ?? .max) <= nodes, "\(outcome.output)")
+                }
+            }
+        }
+    }
+
+    @Test(
+        .enabled(if: StackToolchain.has("aarch64-linux-gnu-g++") && StackToolchain.has("qemu-aarch64")),
+        arguments: ["-O2", "-O0 -mbranch-protection=standard"]
+    )
+    func agreesOnAarch64(flags: String) {
+        let seed = UInt32.random(in: 1...UInt32.max)
+        print("seed \(seed)")
+        StackToolchain.withDirectory { directory in
+            let built = StackToolchain.build(
+                in: directory, c: "aarch64-linux-gnu-gcc", cxx: "aarch64-linux-gnu-g++",
+                flags: "-fasynchronous-unwind-tables \(flags)")
+            #expect(built.exitCode == 0, "\(built.output)")
+            Self.check(
+                "VICTIM_LIBRARIES='\(directory)' qemu-aarch64 -L /usr/aarch64-linux-gnu '\(directory)/victim'", seed: seed)
+        }
+    }
+
+    @Test(.enabled(if: StackToolchain.has("swiftc")), arguments: ["-Onone", "-O"])
+    func agreesInSwiftAsync(flags: String) {
+        StackToolchain.withDirectory { directory in
+            let sources = (StackToolchain.unwinder.map { "\(StackToolchain.package)/Sources/CHeaplineRecorder/\($0).c" }
+                + ["\(StackToolchain.victims)/harness.c"]).joined(separator: " ")
+            let built = StackToolchain.shell(
+                """
+                set -e; cd '\(directory)'
+                clang -std=gnu17 -O2 -w \(StackToolchain.includes) -c \(sources)
+                swiftc -parse-as-library \(flags) \(StackToolchain.victims)/async.swift *.o -o victim
+                """)
+            #expect(built.exitCode == 0, "\(built.output)")
+            for depth in [64, 5] {
+                let outcome = StackToolchain.shell("'\(directory)/victim' \(depth) 1 1")
+                #expect(outcome.exitCode == 0 && outcome.output.contains("swift: probes "), "\(outcome.output)")
+            }
+        }
+    }
+
+    /// Programs, and at which malloc of each to stop.
+    static let programs = [
+        ("python3 -c 'import json; [json.loads(json.dumps(dict(a=[1] * i))) for i in range(500)]'", 301),
+        ("\"$(gcc -print-prog-name=cc1)\" -quiet small.c -o /dev/null", 97),
+        ("./victim 64 1 10 exceptions", 1),
+        ("./allocations", 101),
+    ]
+
+    @Test(.enabled(if: StackToolchain.has("gdb") && StackToolchain.has("python3") && StackToolchain.has("gcc")))
+    func agreesWithGDB() {
+        StackToolchain.withDirectory { directory in
+            let sources = StackToolchain.unwinder.map { "\(StackToolchain.package)/Sources/CHeaplineRecorder/\($0).c" }
+                .joined(separator: " ")
+            let built = StackToolchain.build(in: directory, c: "gcc", cxx: "g++", flags: "-O2")
+            #expect(built.exitCode == 0, "\(built.output)")
+            let more = StackToolchain.shell(
+                """
+                set -e; cd '\(directory)'; echo 'int f(int x) { return x + 1; }' > small.c
+                gcc -shared -fPIC -O2 -std=gnu17 \(StackToolchain.warningsOff) \(StackToolchain.includes) \
+                    \(StackToolchain.victims)/gdb_library.c \(sources) -o stop.so
+                swiftc -parse-as-library -O \(StackToolchain.victims)/allocations.swift -o allocations
+                """)
+            #expect(more.exitCode == 0, "\(more.output)")
+            for (program, every) in Self.programs {
+                // sys.executable: a python3 in the path may be a script.
+                let outcome = StackToolchain.shell(
+                    """
+                    cd '\(directory)';
+                    export PATH="$(dirname "$(python3 -c 'import sys; print(sys.executable)')"):$PATH"
+                    gdb -batch -nx -ex 'set exec-wrapper env LD_PRELOAD=\(directory)/stop.so GDB_EVERY=\(every)' \
+                        -x \(StackToolchain.victims)/compare.py --args \(program)
+                    """)
+                let line = outcome.output.split(separator: "\n").last { $0.hasPrefix("stops ") } ?? ""
+                let words = line.split(separator: " ").map { Int($0) ?? -1 }
+                #expect(words.count == 6, "\(program): \(outcome.output)")
+                if words.count == 6 {
+                    #expect(words[1] >= 5 && words[3] == 0 && words[5] * 2 <= words[1], "\(program): \(outcome.output)")
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The report in text and JSON: what a reader must find in them, and that JSON is JSON whatever names a trace holds.
+
+import CHeaplineFormat
+import Foundation
+import HeaplineCollector
+import HeaplineExport
+import Testing
+
+@testable import HeaplineAnalysis
+
+@Suite struct ReportTests {
+    private func report(_ script: TraceScript, _ body: (Report) throws -> Void) throws {
+        var symbols = SymbolizerOptions()
+        symbols.tool = .none
+        try script.withTrace { try body(try Report($0, symbols: symbols)) }
+    }
+
+    private func json(_ report: Report, limit: Int? = nil) throws -> [String: Any] {
+        var bytes: [UInt8] = []
+        report.json(limit: limit) { bytes += $0 }
+        return try #require(try JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any])
+    }
+
+    private var script: TraceScript {
+        var script = TraceScript()
+        script.processes[0].nodes = [1, 16, 17]
+        var module = hl_note_module()
+        module.start = 0x1000
+        module.end = 0x20000
+        script.processes[0].notes = [
+            (HL_NOTE_PROCESS, 0, Payload.process(pid: 7, parent: 1, ["/bin/na\"me\\\u{1}\n", "na\"me"])),
+            (HL_NOTE_MODULE, 0, Payload.bytes(module) + Array("/no/\u{7f}such\u{2028}é".utf8) + [0xff, 0xfe]),
+            (HL_NOTE_EXIT, 9000, Payload.exit(status: 11, reason: HL_EXIT_KILLED)),
+        ]
+        script.events = [
+            Event(ticks: 1000, kind: HL_KIND_ALLOC, address: 0x10, size: 3000, stack: 17),
+            Event(ticks: 2000, kind: HL_KIND_ALLOC, address: 0x20, size: 50, stack: 18),
+            Event(ticks: 3000, kind: HL_KIND_FREE, address: 0x20, stack: 0),
+        ]
+        var counts = hl_counts()
+        counts.final = 1
+        counts.sums.allocations = 2
+        counts.sums.frees = 1
+        counts.sums.bytes = 3050
+        script.processes[0].counts = counts
+        return script
+    }
+
+    @Test func jsonHasTheSchema() throws {
+        try report(script) { report in
+            let json = try json(report)
+            #expect(json["schema"] as? String == "heapline.report")
+            #expect(json["version"] as? Int == 1)
+            let totals = try #require(json["totals"] as? [String: Any])
+            let expected = [
+                "allocations": 2, "frees": 1, "reallocations": 0, "bytesAllocated": 3050, "peakBytes": 3050,
+                "liveBlocks": 1, "liveBytes": 3000, "temporaryAllocations": 1,
+            ]
+            for (key, value) in expected { #expect(totals[key] as? Int == value, "\(key)") }
+            let recording = try #require(json["recording"] as? [String: Any])
+            #expect(recording["mode"] as? String == "all")
+            #expect(recording["depth"] as? Int == 32)
+            #expect(recording["eventsRecorded"] as? Int == 3)
+            #expect(recording["eventsLost"] as? Int == 0)
+            #expect(recording["complete"] as? Bool == true)
+            #expect(recording["processes"] as? Int == 1)
+            #expect(recording["durationSeconds"] as? Double == 9e-6)
+            let sites = try #require(json["sites"] as? [[String: Any]])
+            #expect(sites.count == 2)
+            for site in sites {
+                for key in ["allocations", "bytes", "liveBlocks", "liveBytes", "peakBytes"] { #expect(site[key] is Int, "\(key)") }
+                for frame in try #require(site["stack"] as? [[String: Any]]) {
+                    #expect(Set(frame.keys) == ["function", "file", "line", "module", "inlined"])
+                    // Bytes that are no UTF-8 became replacement characters; the last one merges with nothing.
+                    let module = try #require(frame["module"] as? String)
+                    #expect(module.unicodeScalars.starts(with: "/no/\u{7f}such\u{2028}é".unicodeScalars), "\(module)")
+                }
+            }
+            let leaks = try #require(json["leaks"] as? [[String: Any]])
+            let place = try #require(leaks.first?["site"] as? Int)
+            #expect(sites[place]["liveBytes"] as? Int == 3000)
+            let processes = try #require(json["processes"] as? [[String: Any]])
+            #expect(processes[0]["executable"] as? String == "/bin/na\"me\\\u{1}\n")
+            #expect(processes[0]["signal"] as? Int == 11)
+        }
+    }
+
+    @Test func summaryNamesNumbersEndAndLoss() throws {
+        try report(script) { report in
+            let text = report.text(.summary)
+            #expect(text.contains("killed by signal 11"))
+            #expect(text.contains("allocations") && text.contains("2.93 KiB"))
+            #expect(text.contains("every event was recorded"))
+            #expect(!text.contains("\u{1b}"))
+            #expect(report.text(.summary, TextStyle(colour: true)).contains("\u{1b}"))
+            #expect(report.text(.summary, TextStyle(exactBytes: true)).contains("3,000 B"))
+        }
+        var lossy = script
+        lossy.processes[0].counts?.lost.1 = 12
+        try report(lossy) { report in
+            let text = report.text(.summary)
+            #expect(text.contains("12 events lost"))
+            #expect(text.contains("room left"))
+            let json = try json(report)
+            #expect((json["lossesByCause"] as? [String: Any])?["noSpace"] as? Int == 12)
+            #expect((json["recording"] as? [String: Any])?["complete"] as? Bool == false)
+        }
+    }
+
+    @Test func viewsSayWhatToRecordInstead() throws {
+        var script = script
+        script.processes[0].mode = HL_MODE_COUNT
+        script.events = []
+        try report(script) { report in
+            for view in ReportView.allCases where view != .summary && view != .log {
+                #expect(report.text(view).contains("--mode all"), "\(view)")
+            }
+            let json = try json(report)
+            let totals = try #require(json["totals"] as? [String: Any])
+            #expect(totals["peakBytes"] is NSNull)
+            #expect(totals["liveBlocks"] as? Int == 1)
+        }
+        var shallow = self.script
+        shallow.processes[0].depth = 0
+        shallow.processes[0].nodes = []
+        shallow.events = shallow.events.map { event in
+            var event = event
+            event.stack = 0
+            return event
+        }
+        try report(shallow) { #expect($0.text(.leaks).contains("--depth")) }
+    }
+
+    @Test func blocksOfReplacedProgramsAreNoLeaks() throws {
+        var script = script
+        script.processes[0].notes.removeLast()
+        script.processes[0].notes.append((HL_NOTE_EXIT, 9000, Payload.exit(status: 0, reason: HL_EXIT_EXEC)))
+        try report(script) { report in
+            #expect(report.leaks.groups.isEmpty)
+            #expect(report.leaks.replaced == Leaks.Sum(blocks: 1, bytes: 3000))
+            #expect(report.text(.leaks).contains("exec replaced"))
+        }
+    }
+
+    @Test func outputIsStable() throws {
+        let seed: UInt64 = 0x57ab1e
+        var random = SeededRandom(seed)
+        var script = TraceScript()
+        script.processes[0].nodes = HistoryTests.parents
+        script.events = BruteForce.events(&random, count: 400, stacks: 10, threads: 4, cores: 3)
+        var first: [String] = []
+        for _ in 0..<3 {
+            try report(script) { report in
+                var texts = ReportView.allCases.map { report.text($0) }
+                var bytes: [UInt8] = []
+                report.json { bytes += $0 }
+                // The path of the temporary file is another each time.
+                let path = report.trace.path
+                texts.append(String(decoding: bytes, as: UTF8.self))
+                texts = texts.map { $0.replacingOccurrences(of: path, with: "FILE") }
+                    .map { $0.replacingOccurrences(of: path.replacingOccurrences(of: "/", with: "\\/"), with: "FILE") }
+                if first.isEmpty { first = texts }
+                #expect(texts == first, "seed \(seed)")
+            }
+        }
+    }
+
+    @Test func numbersReadWell() {
+        let units = Units()
+        #expect(units.bytes(0) == "0 B")
+        #expect(units.bytes(1023) == "1,023 B")
+        #expect(units.bytes(1024) == "1.00 KiB")
+        #expect(units.bytes(1_310_720) == "1.25 MiB")
+        #expect(units.bytes(.max) == "16.0 EiB")
+        #expect(Units.count(1_234_567) == "1,234,567")
+        #expect(Units.duration(999) == "999 ns")
+        #expect(Units.duration(1_500_000_000) == "1.50 s")
+        #expect(Units.duration(3_725_000_000_000) == "62 min 5 s")
+        #expect(Units.percent(1, of: 3) == "33 %")
+        #expect(Units.percent(1, of: 0) == "–")
+    }
+}

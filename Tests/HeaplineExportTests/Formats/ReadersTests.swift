@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Exports opened by the programs they are made for, where this machine has them.
+
+import Foundation
+import HeaplineAnalysis
+import Testing
+
+@testable import HeaplineExport
+
+@Suite struct ReadersTests {
+    /// heaptrack_print rounds to two digits after the point, with units of 1000.
+    private static func heaptrackSize(_ bytes: UInt64) -> String {
+        let units = ["B", "K", "M", "G"]
+        var value = Double(bytes)
+        var unit = 0
+        while value >= 1000, unit < units.count - 1 {
+            value /= 1000
+            unit += 1
+        }
+        return unit == 0 ? "\(bytes)B" : String(format: "%.2f", value) + units[unit]
+    }
+
+    @Test(.enabled(if: Tool.path("heaptrack_print") != nil), arguments: TotalsTests.seeds.prefix(4))
+    func heaptrackPrintTellsTheSameTotals(_ seed: UInt64) throws {
+        let tree = try SyntheticTrace.random(seed).tree()
+        let totals = tree.history.totals
+        try Scratch.with { directory in
+            let path = directory + "/trace.heaptrack"
+            try Scratch.write(try Exporter(tree).bytes(.heaptrack), path)
+            let (status, output) = try Tool.run("heaptrack_print", ["-f", path])
+            let text = String(decoding: output, as: UTF8.self)
+            #expect(status == 0)
+            #expect(!text.contains("failed to parse"), "\(text)")
+            let facts = text.split(separator: "\n").filter { $0.contains(": ") }
+            func fact(_ name: String) throws -> Substring {
+                let line = try #require(facts.last { $0.hasPrefix(name + ": ") }, "\(name)")
+                return line.dropFirst(name.count + 2).prefix { $0 != " " }
+            }
+            #expect(try fact("calls to allocation functions") == String(totals.allocations), "seed \(seed)")
+            let peak = Self.heaptrackSize(try #require(totals.peakBytes))
+            #expect(try fact("peak heap memory consumption") == peak, "seed \(seed)")
+            #expect(try fact("total memory leaked") == Self.heaptrackSize(try #require(totals.liveBytes)), "seed \(seed)")
+        }
+    }
+
+    @Test(.enabled(if: Tool.path("ms_print") != nil), arguments: TotalsTests.seeds.prefix(4))
+    func msPrintTellsTheSamePeak(_ seed: UInt64) throws {
+        let tree = try SyntheticTrace.random(seed).tree()
+        try Scratch.with { directory in
+            let path = directory + "/massif.out"
+            try Scratch.write(try Exporter(tree).bytes(.massif), path)
+            let (status, output) = try Tool.run("ms_print", [path])
+            let text = String(decoding: output, as: UTF8.self)
+            #expect(status == 0, "\(text)")
+            let peak = Units.count(try #require(tree.history.totals.peakBytes))
+            #expect(text.contains("100.00% (\(peak)B) (heap allocation functions)"), "seed \(seed)")
+            #expect(text.contains("(peak)"))
+        }
+    }
+
+    @Test func gzipReadsBothKindsOfStream() throws {
+        var random = Seeded(7)
+        for count in [0, 1, 65_535, 65_536, 200_000] {
+            let bytes = (0..<count).map { _ in UInt8(random.below(30)) }
+            for allowLibrary in [false, true] {
+                let file = Gzip.file(bytes, allowLibrary: allowLibrary)
+                let (status, output) = try Tool.run("gzip", ["-dc"], input: file)
+                #expect(status == 0 && output == bytes, "\(count) bytes")
+            }
+        }
+    }
+
+    @Test func checksumIsThatOfRFC1952() {
+        #expect(Gzip.checksum(Array("123456789".utf8)) == 0xcbf4_3926)
+    }
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Pages: their size, what they escape, and, in a real browser where there is one, that what they show is what the JSON
+// report says.
+
+import Glibc
+import HeaplineAnalysis
+import HeaplineCollector
+import HeaplineExport
+import Testing
+
+@Suite struct PageTests {
+    private func page(_ directory: String, stacks: Int = 40, depth: Int = 4, milliseconds: Int = 50) throws -> Report {
+        let trace = directory + "/trace.heapline"
+        try PageTrace.write(to: trace, stacks: stacks, depth: depth, milliseconds: milliseconds)
+        let report = try PageTrace.report(trace)
+        try HTMLReport(report).write(to: directory + "/page.html", force: false)
+        return report
+    }
+
+    /// The member `totals` of a JSON text, as far as both reports have the same members.
+    private func totals(_ text: String) throws -> String {
+        let start = try #require(text.range(of: "\"totals\":{"))
+        let rest = text[start.lowerBound...]
+        let end = try #require(rest.range(of: "\"impliedFrees\":"))
+        return String(rest[..<end.upperBound]) + rest[end.upperBound...].prefix { $0.isNumber }
+    }
+
+    @Test func `the page's totals are the JSON report's`() throws {
+        try PageTrace.withDirectory { directory in
+            let report = try page(directory)
+            var json: [UInt8] = []
+            report.json { json += $0 }
+            let html = try HTMLReport(report).html
+            #expect(try totals(String(decoding: html, as: UTF8.self)) == totals(String(decoding: json, as: UTF8.self)))
+            #expect(report.history.totals.allocations == 2000)
+            #expect(report.history.isComplete)
+        }
+    }
+
+    @Test func `names from the trace cannot leave the page's data`() throws {
+        try PageTrace.withDirectory { directory in
+            let html = String(decoding: try HTMLReport(page(directory)).html, as: UTF8.self)
+            // One script for data, one for code, each ended once; no element out of a name.
+            #expect(html.split(separator: "</script>").count == 3)
+            #expect(html.range(of: "<img") == nil)
+            #expect(html.range(of: "@data@") == nil)
+        }
+    }
+
+    @Test func `an existing file is replaced only by force`() throws {
+        try PageTrace.withDirectory { directory in
+            let report = try page(directory)
+            let path = directory + "/page.html"
+            #expect { try HTMLReport(report).write(to: path, force: false) } throws: { ($0 as? TraceError)?.code == .exists }
+            try HTMLReport(report).write(to: path, force: true)
+        }
+    }
+
+    /// 60,000 stacks of 30 calls: far more than a page can hold one by one.
+    @Test func `a page is at most 10 MB`() throws {
+        try PageTrace.withDirectory { directory in
+            let trace = directory + "/trace.heapline"
+            try PageTrace.write(to: trace, stacks: 60_000, depth: 30, milliseconds: 6, hasRegion: false)
+            let html = try HTMLReport(PageTrace.report(trace)).html
+            #expect(html.count <= HTMLReport.byteLimit)
+            #expect(html.count > 1_000_000)
+        }
+    }
+
+    @Test(.enabled(if: Chromium.path != nil, "chromium is not installed: pages were not looked at in a browser"))
+    func `a browser shows the report's numbers, without complaint`() throws {
+        try PageTrace.withDirectory { directory in
+            let report = try page(directory)
+            let visit = try Chromium.visit(directory + "/page.html", errors: directory + "/errors")
+            #expect(visit.console == [])
+            #expect(visit.document.range(of: "data-ready=\"1\"") != nil)
+            #expect(visit.document.range(of: "<img") == nil)
+            let totals = report.history.totals
+            #expect(visit.exact(card: "card-peak") == totals.peakBytes)
+            #expect(visit.exact(card: "card-live") == totals.liveBytes)
+            #expect(visit.exact(card: "card-bytes") == totals.bytesAllocated)
+            #expect(visit.exact(card: "card-temporary") == totals.temporaryAllocations)
+        }
+    }
+
+    @Test(.enabled(if: Chromium.path != nil, "chromium is not installed: pages were not looked at in a browser"))
+    func `a selection adds up what happened in it`() throws {
+        try PageTrace.withDirectory { directory in
+            let report = try page(directory)
+            let activity = try #require(report.history.activity)
+            let range = activity.spans.count / 4..<activity.spans.count / 2
+            let entries = activity.spans[range].joined()
+            let visit = try Chromium.visit(
+                directory + "/page.html", hash: "#tab=stacks&range=\(range.lowerBound)-\(range.upperBound)",
+                errors: directory + "/errors")
+            #expect(visit.console == [])
+            #expect(visit.exact(card: "card-bytes") == entries.reduce(0) { $0 + $1.bytes })
+            let live = activity.spans[..<range.upperBound].joined().reduce(0) { $0 + $1.liveBytes }
+            #expect(visit.exact(card: "card-live").map(Int64.init) == live)
+        }
+    }
+
+    @Test(.enabled(if: Chromium.path != nil, "chromium is not installed: pages were not looked at in a browser"))
+    func `search and zoom find a function`() throws {
+        try PageTrace.withDirectory { directory in
+            _ = try page(directory)
+            // Without modules, functions are known by their addresses: the third stack's second call.
+            let name = "0x" + String(0x10_0000 + (2 * 4 + 1) * 16, radix: 16)
+            let visit = try Chromium.visit(
+                directory + "/page.html", hash: "#search=\(name)&zoom=\(name)", errors: directory + "/errors")
+            #expect(visit.console == [])
+            let status = try #require(visit.text(id: "flame-status"))
+            #expect(status.hasPrefix("1 boxes match"), "\(status)")
+            let crumbs = try #require(visit.text(id: "flame-crumbs"))
+            #expect(crumbs.hasSuffix(name), "\(crumbs)")
+        }
+    }
+
+    @Test(
+        .enabled(if: Chromium.path != nil, "chromium is not installed: pages were not looked at in a browser"),
+        arguments: ["stacks", "functions", "leaks", "threads", "sizes", "heapmap", "events", "log", "recording"])
+    func `every view draws without complaint`(tab: String) throws {
+        try PageTrace.withDirectory { directory in
+            _ = try page(directory)
+            let visit = try Chromium.visit(directory + "/page.html", hash: "#tab=\(tab)", errors: directory + "/errors")
+            #expect(visit.console == [])
+            #expect(visit.document.range(of: "id=\"panel-\(tab)\"") != nil)
+        }
+    }
+
+    @Test(.enabled(if: Chromium.path != nil, "chromium is not installed: pages were not looked at in a browser"))
+    func `a comparison shows both`() throws {
+        try PageTrace.withDirectory { directory in
+            let old = try page(directory)
+            let path = directory + "/second.heapline"
+            try PageTrace.write(to: path, stacks: 44, depth: 4, milliseconds: 50, scale: 2)
+            let now = try PageTrace.report(path)
+            try HTMLReport(now, comparedTo: old).write(to: directory + "/page.html", force: true)
+            let visit = try Chromium.visit(directory + "/page.html", errors: directory + "/errors")
+            #expect(visit.console == [])
+            #expect(visit.document.range(of: "id=\"panel-changes\"") != nil)
+            #expect(visit.exact(card: "card-bytes") == now.history.totals.bytesAllocated)
+        }
+    }
+}
