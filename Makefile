@@ -27,13 +27,23 @@ sanitize: ## Run the emulated heap's tests under the address and thread sanitize
 bench: ## Micro-benchmarks, in process
 	swift package --package-path Benchmarks benchmark
 
+PERF = swift build -c release --product heapline && swift run --package-path Perf -c release HeaplinePerf
+
 .PHONY: perf
-perf: ## Whole programs against the peers; QUICK=1 for five minutes
-	swift run --package-path Perf -c release perf $(if $(QUICK),--quick)
+perf: ## Whole programs under every mode and every peer; QUICK=1: within five minutes
+	$(PERF) costs $(if $(QUICK),--quick)
+
+.PHONY: scale
+scale: ## Cost as work grows: events, threads, live blocks, depth, stacks; QUICK=1: within three minutes
+	$(PERF) scale $(if $(QUICK),--quick)
+
+.PHONY: gates
+gates: ## Check the hot path's instructions against Perf/*.golden
+	$(PERF) check
 
 .PHONY: golden
-golden: ## Compare the hot path's instructions with Perf/fast_path.golden
-	swift run --package-path Perf -c release perf golden
+golden: ## Write Perf/*.golden anew: the hot path's instructions as they are now
+	$(PERF) golden
 
 .PHONY: format
 format: ## Format all Swift sources

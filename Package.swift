@@ -76,6 +76,9 @@ let package = Package(
         .executableTarget(
             name: "Victim", path: "Tests/Victim", cSettings: c,
             linkerSettings: [.linkedLibrary("dl"), .linkedLibrary("pthread")]),
+        .executableTarget(
+            name: "TraceModel", dependencies: ["CESPHeap"], path: "Tests/TraceModel", cSettings: c,
+            linkerSettings: [.linkedLibrary("pthread")]),
         .executableTarget(name: "Linked", dependencies: ["CHeaplineRecorder"], path: "Tests/Linked", cSettings: c),
         .executableTarget(
             name: "LinkedHooks", dependencies: ["CHeaplineRecorder", "CHeaplineHooks"], path: "Tests/LinkedHooks",
@@ -85,9 +88,6 @@ let package = Package(
         .executableTarget(
             name: "LinkedSwift", dependencies: ["Heapline", "HeaplineAnalysis", "HeaplineExport", "CHeaplineHooks"],
             path: "Tests/LinkedSwift", swiftSettings: swift),
-        .executableTarget(
-            name: "TraceModel", dependencies: ["CESPHeap"], path: "Tests/TraceModel", cSettings: c,
-            linkerSettings: [.linkedLibrary("pthread")]),
         .testTarget(
             name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], exclude: ["Fixtures"], swiftSettings: swift),
         .testTarget(
@@ -108,7 +108,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "HeaplineCLI", "HeaplineAnalysis", "Victim", "TraceModel", "Linked", "LinkedHooks", "LinkedCXX", "LinkedSwift",
+                "HeaplineCLI", "HeaplineAnalysis", "Victim", "TraceModel", "Linked", "LinkedHooks", "LinkedCXX",
+                "LinkedSwift",
             ],
             swiftSettings: swift),
     ],

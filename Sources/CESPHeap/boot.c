@@ -207,7 +207,7 @@ int hl_esp_start(const struct hl_esp_config *given) {
     hl_kernel.cores = hl_chip_options(chip)->single_core ? 1 : HL_KERNEL_CORES;
     heap_caps_init();
     hl_heap_trace_attach(chip, config.hash_map_entries, config.hash_map_external);
-    hl_heap_trace_open_host(getenv("HEAPLINE_ESP_TRACE"));
+    hl_trace_host_open(getenv("HEAPLINE_ESP_TRACE"));
     add_external_memory();
     hl_preempt_enable();
     create_system_tasks();
@@ -217,7 +217,7 @@ int hl_esp_start(const struct hl_esp_config *given) {
 
 void hl_esp_stop(void) {
     hl_kernel_stop();
-    hl_heap_trace_close_host();
+    hl_trace_host_close();
     fflush(stdout);
 }
 

@@ -19,15 +19,17 @@ static inline void *finish(struct hl_chip *chip, uint32_t address) {
     return NULL;
 }
 
+// Always part of the public function that calls them, so their frame is its frame: there a traced call stack begins.
+#define BASE_INLINE static inline __attribute__((always_inline))
+
 // Base functions. `entry` is what the tracer is told; the cost without one is a load and a branch.
 
-static inline uint32_t base_alloc(struct hl_chip *chip, enum hl_entry entry, size_t alignment,
-                                  size_t size, uint32_t caps) {
+BASE_INLINE uint32_t base_alloc(struct hl_chip *chip, enum hl_entry entry, size_t alignment, size_t size, uint32_t caps) {
     if (__builtin_expect(size > UINT32_MAX || alignment > UINT32_MAX, 0))
         return 0;
     if (__builtin_expect(chip->tracer == NULL, 1))
         return hl_caps_alloc(chip, (uint32_t)alignment, (uint32_t)size, caps);
-    struct hl_traced_call call = {.entry = entry, .size = size, .caps = caps};
+    struct hl_traced_call call = {.frame = __builtin_frame_address(0), .entry = entry, .size = size, .caps = caps};
     chip->tracer->before(chip->tracer->context, chip, &call);
     uint32_t address = hl_caps_alloc(chip, (uint32_t)alignment, (uint32_t)size, caps);
     chip->tracer->after(chip->tracer->context, chip, &call,
@@ -40,19 +42,17 @@ static inline uint32_t plain_alignment(const struct hl_chip *chip) {
     return chip->options.idf < HL_IDF_5_3 ? 0 : 4;
 }
 
-static inline uint32_t base_malloc(struct hl_chip *chip, enum hl_entry entry, size_t size,
-                                   uint32_t caps) {
+BASE_INLINE uint32_t base_malloc(struct hl_chip *chip, enum hl_entry entry, size_t size, uint32_t caps) {
     return base_alloc(chip, entry, plain_alignment(chip), size, caps);
 }
 
-static uint32_t base_realloc(struct hl_chip *chip, enum hl_entry entry, void *ptr, size_t size,
-                             uint32_t caps) {
+BASE_INLINE uint32_t base_realloc(struct hl_chip *chip, enum hl_entry entry, void *ptr, size_t size, uint32_t caps) {
     if (size > UINT32_MAX)
         return 0;
     uint32_t old = hl_address_of(chip, ptr);
     if (chip->tracer == NULL)
         return hl_caps_realloc(chip, old, (uint32_t)size, caps);
-    struct hl_traced_call call = {.entry = entry, .old = ptr, .size = size, .caps = caps};
+    struct hl_traced_call call = {.frame = __builtin_frame_address(0), .entry = entry, .old = ptr, .size = size, .caps = caps};
     chip->tracer->before(chip->tracer->context, chip, &call);
     uint32_t address = hl_caps_realloc(chip, old, (uint32_t)size, caps);
     chip->tracer->after(chip->tracer->context, chip, &call,
@@ -69,9 +69,8 @@ static bool multiply(size_t n, size_t size, uint32_t *product) {
     return !__builtin_mul_overflow((uint32_t)n, (uint32_t)size, product);
 }
 
-static uint32_t base_calloc(struct hl_chip *chip, enum hl_entry entry, size_t n, size_t size,
-                            uint32_t caps) {
-    struct hl_traced_call call = {.entry = entry, .caps = caps};
+BASE_INLINE uint32_t base_calloc(struct hl_chip *chip, enum hl_entry entry, size_t n, size_t size, uint32_t caps) {
+    struct hl_traced_call call = {.frame = __builtin_frame_address(0), .entry = entry, .caps = caps};
     uint32_t bytes, address = 0;
     bool fits = multiply(n, size, &bytes);
     call.size = fits ? bytes : 0;
@@ -87,12 +86,11 @@ static uint32_t base_calloc(struct hl_chip *chip, enum hl_entry entry, size_t n,
     return address;
 }
 
-static inline void base_free(struct hl_chip *chip, uint32_t pointer) {
+BASE_INLINE void base_free(struct hl_chip *chip, uint32_t pointer) {
     if (__builtin_expect(chip->tracer == NULL, 1)) {
         hl_caps_free(chip, pointer);
     } else {
-        struct hl_traced_call call = {.entry = HL_ENTRY_FREE,
-                                      .old = pointer ? hl_host(chip, pointer) : NULL};
+        struct hl_traced_call call = {.frame = __builtin_frame_address(0), .entry = HL_ENTRY_FREE, .old = pointer ? hl_host(chip, pointer) : NULL};
         chip->tracer->before(chip->tracer->context, chip, &call);
         hl_caps_free(chip, pointer);
         chip->tracer->after(chip->tracer->context, chip, &call, NULL);

@@ -1,409 +1,139 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The functions of esp_heap_trace.h: states, return codes, and what each traced call means.  Events go to
-// heap_trace_standalone.c, or in to-host mode to the host's sink.
+// Heap tracing to the host.  The only file of the emulation that knows the recorder: a destination that ends in .heapline is
+// a trace with the chip's tasks as threads and its heaps as regions; any other one is a SystemView recording (sysview.c).
 
-#include "heapline_trace.h"
+#include "heapline.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "chip.h"
-#include "esp_heap_caps.h"
-#include "esp_heap_trace.h"
-#include "heap_trace_dump.h"
+#include "esp_err.h"
 #include "heap_trace_host.h"
-#include "heap_trace_stack.h"
-#include "heap_trace_standalone.h"
-#include "port.h"
+#include "heap_trace_list.h"
+#include "heapline_chip.h"
+#include "kernel.h"
 #include "sysview.h"
 
-// Before the first start or stop tracing is in the state ESP-IDF calls unknown: neither started nor stopped.
-enum state { STATE_UNKNOWN, STATE_STARTED, STATE_STOPPED, STATE_PAUSED };
+enum { MAXIMUM_REGIONS = 64, LEVEL_INFO = 3 };
 
-static struct {
-    // Read by every traced call.
-    _Atomic int state;
-    _Atomic bool to_host;
+static char *trace_path; // of a .heapline trace; NULL: SystemView
+static _Atomic bool recording;
+static _Thread_local uint32_t thread_index;
+static _Thread_local bool has_thread_index;
 
-    // Store lock.
-    struct hl_chip *chip;
-    void *records;            // what heap_trace_init_standalone gave; used from the next start on
-    uint32_t capacity;
-    size_t record_bytes;
-    uint32_t depth;
-    bool store_is_set;        // the list lies in some buffer
-    uint32_t hash_map_entries;
-    bool hash_map_external, hash_map_allocated;
-    uint32_t last_get;        // slot and index of the last heap_trace_get: see hl_heap_trace_get
-    size_t last_get_index;
-} trace = {.last_get = HL_TRACE_NONE};
-
-static bool is_old(void) {
-    return trace.chip && hl_chip_options(trace.chip)->idf <= HL_IDF_4_4_8;
+void hl_trace_host_open(const char *destination) {
+    static const char suffix[] = ".heapline";
+    size_t length = destination ? strlen(destination) : 0;
+    bool is_trace = length > sizeof suffix - 1 && strcmp(destination + length - (sizeof suffix - 1), suffix) == 0;
+    free(trace_path);
+    trace_path = is_trace ? strdup(destination) : NULL;
+    hl_sysview_set_destination(is_trace ? NULL : destination);
 }
 
-// Which calls the generation's linker wraps.
-static bool is_traced(enum hl_idf idf, enum hl_entry entry) {
-    switch (entry) {
-    case HL_ENTRY_MALLOC:
-    case HL_ENTRY_REALLOC:
-    case HL_ENTRY_FREE:
-    case HL_ENTRY_MALLOC_DEFAULT:
-    case HL_ENTRY_REALLOC_DEFAULT:
-        return true;
-    case HL_ENTRY_CALLOC:
-    case HL_ENTRY_CALLOC_PREFER:
-        return idf >= HL_IDF_5_5;
-    default:
-        return idf > HL_IDF_4_4_8;
+static int failure(const char *what) {
+    fprintf(stderr, "heapline: %s: %s\n", what, hl_last_problem());
+    return ESP_FAIL;
+}
+
+static void note_regions(void) {
+    const struct hl_chip *chip = hl_chip_current();
+    struct hl_heap_description heap;
+    for (size_t i = 0; chip && i < MAXIMUM_REGIONS && hl_chip_heap_at(chip, i, &heap); i++) {
+        const char *type = heap.type ? heap.type : "added";
+        struct hl_note_region region = {
+            .start = heap.start,
+            .bytes = heap.end - heap.start,
+            .capabilities = heap.caps[0] | heap.caps[1] | heap.caps[2],
+        };
+        hl_note_bytes(HL_NOTE_REGION, &region, sizeof region, type, strlen(type));
     }
 }
 
-static void send_allocation(void *address, size_t size, const void *frame) {
-    uint64_t stack[HL_TRACE_MAXIMUM_DEPTH];
-    hl_trace_stack(stack, trace.depth, frame);
-    hl_sysview_heap_allocation((uintptr_t)address, size, stack, trace.depth);
-}
-
-static void send_free(void *address, const void *frame) {
-    uint64_t stack[HL_TRACE_MAXIMUM_DEPTH];
-    hl_trace_stack(stack, trace.depth, frame);
-    hl_sysview_heap_free((uintptr_t)address, stack, trace.depth);
-}
-
-static __attribute__((cold)) void note_lost_records(const void *freed) {
-    if (freed != trace.records && freed != (void *)hl_trace_store.list.buffer)
-        return;
-    fprintf(stderr, "heap_trace: the record buffer %p was freed while tracing; tracing stops\n", freed);
-    heap_trace_stop();
-}
-
-// Scratch of a call: 0 cycle counter, 1 whether it was read, 2 whether the call is traced.
-static void before(void *context, struct hl_chip *chip, struct hl_traced_call *call) {
-    (void)context;
-    call->scratch[2] = is_traced(chip->options.idf, (enum hl_entry)call->entry);
-    if (!call->scratch[2])
-        return;
-    bool allocates = call->entry != HL_ENTRY_FREE;
-    call->scratch[1] = allocates && chip->port.cycle_count != hl_port_default_cycle_count;
-    if (call->scratch[1])
-        call->scratch[0] = chip->port.cycle_count(chip->port.context);
-    // Relaxed: a start or stop on the other core may as well come after this call.
-    int state = atomic_load_explicit(&trace.state, memory_order_relaxed);
-    if (state != STATE_STARTED && state != STATE_PAUSED)
-        return;
-    bool frees = call->entry == HL_ENTRY_FREE || call->old;
-    if (atomic_load_explicit(&trace.to_host, memory_order_relaxed)) {
-        if (frees)
-            send_free(call->old, __builtin_frame_address(0));
-    } else if (call->old) {
-        hl_trace_store_free((uintptr_t)call->old, __builtin_frame_address(0));
-        if (__builtin_expect(call->entry == HL_ENTRY_FREE && call->old == trace.records, 0))
-            note_lost_records(call->old);
-    }
-}
-
-static void after(void *context, struct hl_chip *chip, struct hl_traced_call *call, void *result) {
-    (void)context;
-    if (call->entry == HL_ENTRY_FREE || !call->scratch[2])
-        return;
-    if (atomic_load_explicit(&trace.state, memory_order_relaxed) != STATE_STARTED)
-        return;
-    if (atomic_load_explicit(&trace.to_host, memory_order_relaxed)) {
-        if (result || !call->old || call->size > 0)
-            send_allocation(result, call->size, __builtin_frame_address(0));
-    } else if (result) {
-        uint32_t ccount = (uint32_t)call->scratch[0];
-        hl_trace_store_allocation((uintptr_t)result, call->size, call->scratch[1] ? &ccount : NULL,
-                                  chip->port.core_id(chip->port.context), __builtin_frame_address(0));
-    }
-}
-
-static const struct hl_tracer tracer = {.before = before, .after = after};
-
-esp_err_t hl_heap_trace_attach(struct hl_chip *chip, uint32_t hash_map_entries, bool hash_map_external) {
-    pthread_mutex_lock(&hl_trace_store.lock);
-    if (trace.chip) {
-        pthread_mutex_unlock(&hl_trace_store.lock);
-        return ESP_ERR_INVALID_STATE;
-    }
-    trace.chip = chip;
-    trace.hash_map_entries = hash_map_entries;
-    trace.hash_map_external = hash_map_external;
-    trace.hash_map_allocated = false;
-    trace.records = NULL;
-    trace.capacity = 0;
-    trace.store_is_set = false;
-    trace.last_get = HL_TRACE_NONE;
-    trace.last_get_index = 0;
-    hl_trace_store.list.high_water = 0;
-    hl_trace_list_reset(&hl_trace_store.list, NULL, 0, sizeof(struct hl_trace_record), 0);
-    // v4.4 has no unknown state.
-    atomic_store(&trace.state, is_old() ? STATE_STOPPED : STATE_UNKNOWN);
-    atomic_store(&trace.to_host, false);
-    pthread_mutex_unlock(&hl_trace_store.lock);
-    hl_chip_set_tracer(chip, &tracer);
-    return ESP_OK;
-}
-
-void hl_heap_trace_detach(void) {
-    struct hl_chip *chip = trace.chip;
-    if (!chip)
-        return;
-    atomic_store(&trace.state, STATE_UNKNOWN);
-    hl_chip_set_tracer(chip, NULL);
-    hl_trace_store_enter(); // empties the rings
-    hl_trace_list_reset(&hl_trace_store.list, NULL, 0, sizeof(struct hl_trace_record), 0);
-    trace.chip = NULL;
-    trace.records = NULL;
-    trace.capacity = 0;
-    hl_trace_store_leave();
-}
-
-void hl_heap_trace_open_host(const char *destination) {
-    hl_sysview_set_destination(destination);
-}
-
-void hl_heap_trace_close_host(void) {
-    hl_sysview_stop();
-}
-
-static bool is_tracing(void) {
-    int state = atomic_load(&trace.state);
-    return state == STATE_STARTED || state == STATE_PAUSED;
-}
-
-static struct hl_chip *attached_chip(void) {
-    if (!trace.chip) {
-        struct hl_chip *chip = hl_chip_current();
-        if (chip)
-            hl_heap_trace_attach(chip, 0, false);
-    }
-    return trace.chip;
-}
-
-// The hash map itself is not needed here, but its memory is part of what the program sees.
-static void allocate_hash_map(void) {
-    if (trace.hash_map_entries == 0 || trace.hash_map_allocated)
-        return;
-    trace.hash_map_allocated = true;
-    uint32_t bytes = trace.hash_map_entries * 8;
-    hl_print(trace.chip, "I heaptrace: hashmap: allocating %u bytes (%s)\n\n", bytes,
-             trace.hash_map_external ? "PSRAM" : "Internal RAM");
-    heap_caps_calloc(1, bytes, trace.hash_map_external ? MALLOC_CAP_SPIRAM : MALLOC_CAP_INTERNAL);
-}
-
-esp_err_t hl_heap_trace_init_standalone(void *records, size_t count, size_t record_bytes, size_t depth) {
-    if (!attached_chip() || is_tracing())
-        return ESP_ERR_INVALID_STATE;
-    bool none = !records || count == 0;
-    if ((none && !is_old()) || depth > HL_TRACE_MAXIMUM_DEPTH || count >= HL_TRACE_NONE ||
-        record_bytes < sizeof(struct hl_trace_record) + 2 * depth * sizeof(void *))
-        return ESP_ERR_INVALID_ARG;
-    if (!hl_trace_store_open())
-        return ESP_ERR_NO_MEM;
-    if (!is_old())
-        allocate_hash_map();
-    hl_trace_store_enter();
-    trace.records = none ? NULL : records;
-    trace.capacity = none ? 0 : (uint32_t)count;
-    trace.record_bytes = record_bytes;
-    trace.depth = (uint32_t)depth;
-    atomic_store(&trace.to_host, false);
-    if (is_old() && !none)
-        memset(records, 0, count * record_bytes);
-    hl_trace_store_leave();
-    return ESP_OK;
-}
-
-esp_err_t hl_heap_trace_init_tohost(size_t depth) {
-    if (!attached_chip() || is_tracing())
-        return ESP_ERR_INVALID_STATE;
-    if (depth > HL_TRACE_MAXIMUM_DEPTH)
-        return ESP_ERR_INVALID_ARG;
-    trace.depth = (uint32_t)depth;
-    atomic_store(&trace.to_host, true);
-    return ESP_OK;
-}
-
-// The chip waits here until a host records, for ever if none does.
-static esp_err_t start_to_host(void) {
-    esp_err_t error = hl_sysview_start(trace.depth);
-    if (error == ESP_OK)
-        atomic_store(&trace.state, STATE_STARTED);
-    else
-        fprintf(stderr, "heap_trace_start: no host records; name a destination in HEAPLINE_ESP_TRACE\n");
-    return error;
-}
-
-esp_err_t heap_trace_start(heap_trace_mode_t mode) {
-    if (!attached_chip())
-        return ESP_ERR_INVALID_STATE;
-    if (atomic_load(&trace.to_host))
-        return start_to_host();
-    if (!trace.records || trace.capacity == 0)
-        return ESP_ERR_INVALID_STATE;
-    atomic_store(&trace.state, STATE_STOPPED);
-    hl_trace_store_enter(); // what was recorded until here is cleared below
-    struct hl_trace_list *list = &hl_trace_store.list;
-    if (!hl_trace_list_reset(list, trace.records, trace.capacity, trace.record_bytes, trace.depth)) {
-        hl_trace_store_leave();
-        return ESP_ERR_NO_MEM;
-    }
-    if (!is_old())
-        memset(trace.records, 0, (size_t)trace.capacity * trace.record_bytes);
-    trace.store_is_set = true;
-    hl_trace_store.depth = trace.depth;
-    list->leaks_only = mode == HEAP_TRACE_LEAKS;
-    list->search = is_old() || trace.hash_map_entries > 0 ? HL_TRACE_NEWEST : HL_TRACE_OLDEST;
-    hl_trace_store_leave();
-    atomic_store(&trace.state, STATE_STARTED);
-    return ESP_OK;
-}
-
-static esp_err_t set_state(enum state state) {
-    if (!attached_chip() || atomic_load(&trace.state) == (int)state)
-        return ESP_ERR_INVALID_STATE;
-    hl_trace_store_enter();
-    atomic_store(&trace.state, (int)state);
-    hl_trace_store_leave();
-    // What other cores were recording meanwhile is in the records, too.
-    hl_trace_store_enter();
-    hl_trace_store_leave();
-    return ESP_OK;
-}
-
-esp_err_t heap_trace_stop(void) {
-    if (!atomic_load(&trace.to_host))
-        return set_state(STATE_STOPPED);
-    atomic_store(&trace.state, STATE_STOPPED);
-    esp_err_t error = hl_sysview_stop();
-    return error;
-}
-
-esp_err_t heap_trace_alloc_pause(void) {
-    return set_state(STATE_PAUSED);
-}
-
-esp_err_t heap_trace_resume(void) {
-    if (atomic_load(&trace.to_host))
-        return start_to_host();
-    esp_err_t error = set_state(STATE_STARTED);
-    if (error == ESP_OK && !trace.store_is_set)
-        fprintf(stderr, "heap_trace_resume: there are no records; call heap_trace_init_standalone and "
-                        "heap_trace_start first\n");
-    return error;
-}
-
-size_t heap_trace_get_count(void) {
-    if (!trace.chip || atomic_load(&trace.to_host))
-        return 0;
-    hl_trace_store_enter();
-    size_t count = hl_trace_store.list.count;
-    hl_trace_store_leave();
-    return count;
-}
-
-// The chip remembers the record it returned last and steps on from there; index 0 resets the record, not the index.
-static uint32_t slot_at(const struct hl_trace_list *list, size_t index) {
-    uint32_t slot = HL_TRACE_NONE;
-    bool is_next = trace.last_get != HL_TRACE_NONE && trace.last_get < list->capacity &&
-                   trace.last_get_index == index - 1 && list->slots[trace.last_get].address != 0;
-    if (is_next && !is_old())
-        slot = list->slots[trace.last_get].next;
-    if (slot == HL_TRACE_NONE) {
-        slot = list->oldest;
-        for (size_t i = 0; i < index && slot != HL_TRACE_NONE; i++)
-            slot = list->slots[slot].next;
-        if (index > 0)
-            trace.last_get_index = index;
-    } else {
-        trace.last_get_index = index;
-    }
-    trace.last_get = slot;
-    return slot;
-}
-
-esp_err_t hl_heap_trace_get(size_t index, void *record, size_t record_bytes) {
-    if (atomic_load(&trace.to_host))
-        return ESP_ERR_NOT_SUPPORTED;
-    if (!record)
-        return ESP_ERR_INVALID_STATE;
-    esp_err_t error = ESP_ERR_INVALID_ARG;
-    hl_trace_store_enter();
-    const struct hl_trace_list *list = &hl_trace_store.list;
-    if (index < list->count) {
-        uint32_t slot = slot_at(list, index);
-        size_t bytes = record_bytes < list->record_bytes ? record_bytes : list->record_bytes;
-        memcpy(record, hl_trace_list_record(list, slot), bytes);
-        error = ESP_OK;
-    }
-    hl_trace_store_leave();
-    return error;
-}
-
-esp_err_t hl_heap_trace_summary(heap_trace_summary_t *summary, size_t summary_bytes) {
-    if (atomic_load(&trace.to_host))
-        return ESP_ERR_NOT_SUPPORTED;
-    if (!summary)
-        return ESP_ERR_INVALID_ARG;
-    hl_trace_store_enter();
-    const struct hl_trace_list *list = &hl_trace_store.list;
-    *summary = (heap_trace_summary_t){
-        .mode = list->leaks_only ? HEAP_TRACE_LEAKS : HEAP_TRACE_ALL,
-        .total_allocations = list->allocations,
-        .total_frees = list->frees,
-        .count = list->count,
-        .capacity = trace.capacity,
-        .high_water_mark = list->high_water,
-        .has_overflowed = list->overflowed,
+static int start_recorder(uint32_t depth) {
+    if (atomic_load(&recording))
+        return ESP_OK;
+    struct hl_options options = {
+        .mode = HL_MODE_ALL,
+        .depth = (int32_t)depth,
+        .on_full = HL_ON_FULL_BLOCK,
+        .free_stacks = 1,
+        .source = HL_SOURCE_ESP,
     };
-    // A program built with the hash map has two more members.
-    size_t *more = (size_t *)(void *)((char *)summary + sizeof *summary);
-    if (summary_bytes >= sizeof *summary + 2 * sizeof *more) {
-        more[0] = list->hits;
-        more[1] = list->misses;
-    }
-    hl_trace_store_leave();
+    if (hl_start(&options) != 0)
+        return failure("the recorder does not start");
+    note_regions();
+    atomic_store(&recording, true);
     return ESP_OK;
 }
 
-void heap_trace_dump_caps(const uint32_t caps) {
-    if (!attached_chip() || atomic_load(&trace.to_host))
-        return;
-    hl_trace_store_enter();
-    const struct hl_trace_list *list = &hl_trace_store.list;
-    struct hl_trace_snapshot snapshot = {
-        .record_bytes = sizeof(struct hl_trace_record) + 2 * list->depth * sizeof(void *),
-        .depth = list->depth,
-        .count = list->count,
-        .capacity = trace.capacity,
-        .high_water = list->high_water,
-        .allocations = list->allocations,
-        .frees = list->frees,
-        .hits = list->hits,
-        .misses = list->misses,
-        .hash_map_entries = trace.hash_map_entries,
-        .leaks_only = list->leaks_only,
-        .overflowed = list->overflowed,
-    };
-    snapshot.records = malloc((size_t)snapshot.count * snapshot.record_bytes + 1);
-    uint32_t copied = 0;
-    for (uint32_t slot = list->oldest; snapshot.records && slot != HL_TRACE_NONE; slot = list->slots[slot].next)
-        memcpy(snapshot.records + (size_t)copied++ * snapshot.record_bytes, hl_trace_list_record(list, slot),
-               snapshot.record_bytes);
-    hl_trace_store_leave();
-    if (!snapshot.records) {
-        fprintf(stderr, "heap_trace_dump: the host has no memory for a copy of %u records\n", snapshot.count);
-        return;
-    }
-    hl_trace_dump(trace.chip, &snapshot, caps, (uint32_t)heap_trace_get_count());
-    free(snapshot.records);
+static int stop_recorder(void) {
+    if (!atomic_exchange(&recording, false))
+        return ESP_OK;
+    int error = hl_snapshot(trace_path) == 0 ? ESP_OK : failure(trace_path);
+    hl_stop();
+    hl_discard();
+    return error;
 }
 
-void heap_trace_dump(void) {
-    heap_trace_dump_caps(MALLOC_CAP_INTERNAL | MALLOC_CAP_SPIRAM);
+int hl_trace_host_start(uint32_t depth) {
+    return trace_path ? start_recorder(depth) : hl_sysview_start(depth);
+}
+
+int hl_trace_host_stop(void) {
+    return trace_path ? stop_recorder() : hl_sysview_stop();
+}
+
+void hl_trace_host_close(void) {
+    hl_trace_host_stop();
+}
+
+// A task is a thread of the trace, named when it is first seen.
+static uint32_t own_thread(void) {
+    if (!has_thread_index) {
+        has_thread_index = true;
+        const struct hl_task *self = hl_task_self;
+        const struct hl_chip *chip = hl_chip_current();
+        thread_index = hl_task_index();
+        uint32_t handle = self && chip ? hl_chip_address(chip, self->handle) : 0;
+        hl_note_thread_named(thread_index, handle, self ? self->core : -1, self ? self->name : "host");
+    }
+    return thread_index;
+}
+
+static void record(enum hl_kind kind, uint64_t address, uint64_t size, const uint64_t *stack, uint32_t depth) {
+    uint32_t count = 0;
+    while (count < depth && stack[count] != 0)
+        count++;
+    hl_event_of_thread(kind, address, size, hl_stack_of(stack, count), own_thread());
+}
+
+static uint64_t chip_address(uint64_t address) {
+    const struct hl_chip *chip = hl_chip_current();
+    return chip ? hl_chip_address(chip, (const void *)(uintptr_t)address) : address;
+}
+
+void hl_trace_host_allocation(uint64_t address, uint64_t size, const uint64_t *stack, uint32_t depth) {
+    if (!trace_path)
+        hl_sysview_heap_allocation(address, size, stack, depth);
+    else if (atomic_load_explicit(&recording, memory_order_relaxed))
+        record(address ? HL_KIND_ALLOC : HL_KIND_ALLOC_FAIL, chip_address(address), size, stack, depth);
+}
+
+void hl_trace_host_free(uint64_t address, const uint64_t *stack, uint32_t depth) {
+    if (!trace_path)
+        hl_sysview_heap_free(address, stack, depth);
+    else if (address && atomic_load_explicit(&recording, memory_order_relaxed))
+        record(HL_KIND_FREE, chip_address(address), 0, stack, depth);
+}
+
+void hl_trace_host_print(const char *text) {
+    if (!trace_path) {
+        hl_sysview_print(text);
+    } else if (atomic_load_explicit(&recording, memory_order_relaxed)) {
+        uint32_t head[2] = {own_thread(), LEVEL_INFO};
+        hl_note_bytes(HL_NOTE_LOG, head, sizeof head, text, strlen(text));
+    }
 }

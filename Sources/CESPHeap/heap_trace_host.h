@@ -4,8 +4,20 @@
 
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 // `destination`: PATH.heapline for a trace of the recorder; any other path, file://path or tcp://host:port for
 // SystemView; NULL or empty: no host, and heap_trace_start in to-host mode says so.
-void hl_heap_trace_open_host(const char *destination);
+void hl_trace_host_open(const char *destination);
 // Ends a recording that the program did not stop.
-void hl_heap_trace_close_host(void);
+void hl_trace_host_close(void);
+
+// Both give an esp_err_t.
+int hl_trace_host_start(uint32_t depth);
+int hl_trace_host_stop(void);
+
+// `address` 0: the allocation failed, or null was freed.
+void hl_trace_host_allocation(uint64_t address, uint64_t size, const uint64_t *stack, uint32_t depth);
+void hl_trace_host_free(uint64_t address, const uint64_t *stack, uint32_t depth);
+void hl_trace_host_print(const char *text);

@@ -60,7 +60,7 @@ BaseType_t xTaskGetSchedulerState(void) {
     return suspended ? taskSCHEDULER_SUSPENDED : taskSCHEDULER_RUNNING;
 }
 
-// The deepest a host stack was used is found by the pages the host had to provide: a watermark in steps of 4 KiB.
+// How deep a host stack ever was is not known: for the calling task it is the depth now, for others nothing is used.
 static uint32_t unused_stack(const struct hl_task *task) {
     const char *low = task->host_stack_low;
     if (!low)

@@ -32,7 +32,7 @@ struct Recording: CustomTestStringConvertible, Sendable {
 
 @Suite struct RecordingTests {
     @Test func recordingsAreThere() {
-        #expect(Recording.all(["mh", "caps", "compat", "task"]).count == 79)
+        #expect(Recording.all(["mh", "caps", "compat", "task", "trace"]).count == 82)
     }
 
     /// Another test's chip may be at the same addresses; then this one's results must be the same elsewhere.
@@ -45,7 +45,7 @@ struct Recording: CustomTestStringConvertible, Sendable {
     }
 
     @Test(
-        arguments: Recording.all(["mh", "caps", "compat", "task"]), [ESPHeap.Mapping.inPlace, .elsewhere])
+        arguments: Recording.all(["mh", "caps", "compat", "task", "trace"]), [ESPHeap.Mapping.inPlace, .elsewhere])
     func isReproduced(_ recording: Recording, mapping: ESPHeap.Mapping) throws {
         let folder = "\(fixtures)/\(recording.group)"
         let script = ESPScript(bytes: try readFile("\(folder)/\(recording.name).ops"))

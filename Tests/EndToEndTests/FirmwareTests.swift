@@ -112,6 +112,30 @@ struct FirmwareTests {
         }
     }
 
+    @Test("each header compiles alone, in C and in C++, and the library links by pkg-config")
+    func headersAndPackage() throws {
+        try Harness.withDirectory { directory in
+            let sdk = directory + "/sdk"
+            #expect(try Harness.run([Harness.heapline, "esp", "sdk", sdk]).exitCode == 0)
+            let check = """
+                cd "$SDK/include/heapline-esp" || exit 1
+                for header in $(find . -name '*.h'); do
+                    printf '#include "%s"\\n' "${header#./}" > "$SDK/alone.c"
+                    cp "$SDK/alone.c" "$SDK/alone.cpp"
+                    cc -std=gnu17 -Wall -Wextra -Werror -fsyntax-only -I. "$SDK/alone.c" || exit 1
+                    c++ -std=gnu++17 -Wall -Wextra -Werror -fsyntax-only -I. "$SDK/alone.cpp" || exit 1
+                done
+                export PKG_CONFIG_PATH="$SDK/lib/pkgconfig"
+                cc "$FIRMWARE/leak_session.c" $(pkg-config --variable=main heapline-esp) \\
+                    $(pkg-config --cflags --libs heapline-esp) -o "$SDK/session" || exit 1
+                HEAPLINE_ESP_SKIP_IDLE=1 exec "$SDK/session"
+                """
+            let outcome = try Harness.run(["sh", "-c", check], environment: ["SDK=\(sdk)", "FIRMWARE=\(Self.folder)"])
+            #expect(outcome.exitCode == 0, "\(outcome.errors)")
+            #expect(outcome.output.contains("142 bytes 'leaked' in trace (3 allocations)"))
+        }
+    }
+
     private func write(_ text: String, to path: String) -> Bool {
         (try? Harness.run(["sh", "-c", "printf '%s' \"$TEXT\" > \"$FILE\""], environment: ["TEXT=\(text)", "FILE=\(path)"]))?.exitCode == 0
     }

@@ -8,6 +8,13 @@ struct Costs {
     var tools: Toolbox
     var options: Options
 
+    static var today: String {
+        let format = DateFormatter()
+        format.locale = Locale(identifier: "en_US_POSIX")
+        format.dateFormat = "yyyy-MM-dd"
+        return format.string(from: Date())
+    }
+
     func run() throws {
         let began = Clock.now
         let problems = try tools.buildWorkloads()
@@ -25,24 +32,28 @@ struct Costs {
         tracers = tracers.filter { base in
             base.group != .untraced || tracers.contains { $0.group != .untraced && $0.allocator == base.allocator }
         }
+        // One that serves only to compare others with is run as often as they are.
+        for index in tracers.indices where tracers[index].group == .untraced {
+            let allocator = tracers[index].allocator
+            let used = tracers.filter { $0.group != .untraced && $0.allocator == allocator }
+            tracers[index].often = used.contains(where: \.often)
+            tracers[index].isHeavy = used.allSatisfy(\.isHeavy)
+        }
         let workloads = options.only.isEmpty ? allWorkloads : allWorkloads.filter { options.only.contains($0.name) }
         if workloads.isEmpty { throw Options.Wrong(description: "no such workload; there are: \(allWorkloads.map(\.name).joined(separator: ", "))") }
 
-        let now = Date()
-        let format = DateFormatter()
-        format.locale = Locale(identifier: "en_US_POSIX")
-        format.dateFormat = "yyyy-MM-dd"
         var results = Results(
-            date: format.string(from: now), command: options.quick ? "make perf QUICK=1" : "make perf", quick: options.quick,
+            date: Self.today, command: options.quick ? "make perf QUICK=1" : "make perf", quick: options.quick,
             machine: Machine.here(tools), rounds: 0, missingWorkloads: missingWorkloads, missingPeers: missingPeers)
         for (peer, reason) in missingPeers.sorted(by: { $0.key < $1.key }) { print("peer not here: \(peer): \(reason)") }
         for (name, reason) in missingWorkloads.sorted(by: { $0.key < $1.key }) { print("workload not here: \(name): \(reason)") }
 
         let minutes = options.minutes ?? (options.quick ? 4.5 : 25)
+        let say = { (text: String) in HeaplinePerf.complain(String(format: "%5.0f s  %@", Clock.now - began, text)) }
         let schedule = Schedule(
             tools: tools, workloads: workloads, tracers: tracers, deadline: began + minutes * 60,
             timeout: options.quick ? 8 : 60, mostRounds: options.rounds ?? (options.quick ? 5 : 15),
-            say: { HeaplinePerf.complain(String(format: "%5.0f s  %@", Clock.now - began, $0)) })
+            quick: options.quick, say: say, whisper: options.verbose ? say : { _ in })
         schedule.run(into: &results)
 
         let folder = options.output ?? "\(tools.root)/Perf/results"

@@ -10,7 +10,7 @@ struct HeaplinePerf {
         usage: heapline-perf costs [--quick] [--minutes N] [--only WORKLOAD,…] [--tracers NAME,…] [--rounds N]
                heapline-perf scale [--quick] [--minutes N]
                heapline-perf check | golden
-        common: --root REPOSITORY  --heapline COMMAND  --output FOLDER
+        common: --root REPOSITORY  --heapline COMMAND  --output FOLDER  --verbose
         costs:  writes DATE-MACHINE.json, .md and .svg to Perf/results
         scale:  cost as work grows: events, threads, live blocks, depth, distinct stacks
         check:  compares instruction counts and the instructions of the fast path with Perf/*.golden; exit status 2 when
@@ -24,6 +24,12 @@ struct HeaplinePerf {
             defer { try? FileManager.default.removeItem(atPath: tools.scratch) }
             switch options.verb {
             case "costs": try Costs(tools: tools, options: options).run()
+            case "scale": try Scale(tools: tools, options: options).run()
+            case "check", "golden":
+                if try !Gates(tools: tools, update: options.verb == "golden").run() {
+                    try? FileManager.default.removeItem(atPath: tools.scratch)
+                    exit(2)
+                }
             default: throw Options.Wrong(description: usage)
             }
         } catch let wrong as Options.Wrong {
@@ -43,6 +49,7 @@ struct HeaplinePerf {
 struct Options {
     var verb = ""
     var quick = false
+    var verbose = false
     var minutes: Double?
     var only: [String] = []
     var tracers: [String] = []
@@ -65,6 +72,7 @@ struct Options {
         while let argument = rest.popFirst() {
             switch argument {
             case "--quick": quick = true
+            case "--verbose": verbose = true
             case "--minutes": minutes = Double(try value(argument))
             case "--rounds": rounds = Int(try value(argument))
             case "--only": only = try list(argument)

@@ -97,17 +97,25 @@ struct Runner {
         }
         var reported = ""
         if let report = tracer.report?(folder, workload.arguments(1)[0]) {
-            let output = "\(tools.scratch)/reported"
-            let making = try? Command(
-                arguments: report, environment: ProcessInfo.processInfo.environment, folder: folder, output: output, timeout: timeout,
-                memoryBytes: memoryBytes
-            ).run()
-            if let making, making.failure == nil { sample.reportSeconds = making.wall }
-            reported = String(decoding: FileManager.default.contents(atPath: output) ?? Data(), as: UTF8.self)
+            let (seconds, text) = try finish(report, in: folder)
+            sample.reportSeconds = seconds
+            reported = text
         }
+        if let totals = tracer.totals?(folder) { reported = try finish(totals, in: folder).beginning }
         sample.sighting = tracer.sighting(text, reported)
         if let discarded { sample.sighting.lost = discarded }
         return sample
+    }
+
+    /// Runs what makes text of a trace. Returns what it took, if it went well, and the beginning of what it printed.
+    private func finish(_ arguments: [String], in folder: String) throws -> (seconds: Double?, beginning: String) {
+        let output = "\(tools.scratch)/reported"
+        let usage = try Command(
+            arguments: arguments, environment: ProcessInfo.processInfo.environment, folder: folder, output: output, timeout: timeout,
+            memoryBytes: memoryBytes
+        ).run()
+        let beginning = try FileHandle(forReadingFrom: URL(fileURLWithPath: output)).read(upToCount: 65536) ?? Data()
+        return (usage.failure == nil ? usage.wall : nil, String(decoding: beginning, as: UTF8.self))
     }
 
     /// Counts the events of a program that does not count itself, with a library that does nothing else.

@@ -14,7 +14,9 @@ struct Schedule {
     var deadline: Double
     var timeout: Double
     var mostRounds: Int
+    var quick: Bool
     var say: (String) -> Void
+    var whisper: (String) -> Void
 
     private struct Key: Hashable {
         var workload: Int
@@ -30,16 +32,18 @@ struct Schedule {
 
         func attempt(_ key: Key, round: Int) {
             let workload = workloads[key.workload], tracer = tracers[key.tracer]
-            guard !failed.contains(key) else { return }
             let began = Clock.now
-            defer { cost[key] = Clock.now - began }
+            guard !failed.contains(key) else { return }
             do {
                 let sample = try runner.run(workload, tracer, thorough: round == 0)
                 if round == 0 { first[key] = sample } else { timed[key, default: [:]][round] = sample }
+                if round == 0, tracer.isSlow { timed[key, default: [:]][1] = sample }
             } catch {
                 failed.insert(key)
                 results.failures["\(workload.name) / \(Self.label(tracer))"] = "\(error)"
             }
+            cost[key] = max(Clock.now - began, cost[key] ?? 0)
+            whisper(String(format: "%6.2f s  %@ / %@", Clock.now - began, workload.name, Self.label(tracer)))
         }
 
         for (index, workload) in workloads.enumerated() where !workload.countsItself {
@@ -48,25 +52,33 @@ struct Schedule {
                 for tracer in tracers.indices { failed.insert(Key(workload: index, tracer: tracer)) }
             }
         }
-        var rounds = 0
-        var stopped = false
-        for round in 0...mostRounds where !stopped {
-            say(round == 0 ? "memory, losses, reports" : "round \(round)")
+        var rounds = 0, stopped = false
+        func pass(_ round: Int, _ wanted: (Workload, Tracer) -> Bool) {
             for (w, workload) in workloads.enumerated() {
-                for (t, tracer) in tracers.enumerated() {
-                    let key = Key(workload: w, tracer: t)
-                    // The first timed round takes all; later ones leave out what is to be run less often.
-                    if round > 1, round % tracer.every != 0 { continue }
+                for (t, tracer) in tracers.enumerated() where wanted(workload, tracer) {
                     if tracer.onlyPython, !workload.isPython { continue }
-                    let expected = cost[key] ?? 0
-                    if Clock.now + expected > deadline {
-                        stopped = true
-                        continue
-                    }
-                    attempt(key, round: round)
+                    let key = Key(workload: w, tracer: t)
+                    if Clock.now + (cost[key] ?? 0) > deadline { stopped = true } else { attempt(key, round: round) }
                 }
             }
-            if !stopped { rounds = round }
+            if !stopped { rounds = max(rounds, round) }
+        }
+        // What would take the time of all others in a quick run: what is slow and cannot be given less to do.
+        func fits(_ workload: Workload, _ tracer: Tracer) -> Bool { !quick || !tracer.isHeavy || workload.countsItself }
+        // Loops first: they say most about a tracer in the least time.
+        for loops in [true, false] {
+            say(loops ? "loops: memory, losses, reports; round 1" : "real programs: memory, losses, reports; round 1")
+            pass(0) { workload, tracer in workload.countsItself == loops && tracer.often && fits(workload, tracer) }
+            pass(1) { workload, tracer in workload.countsItself == loops && tracer.often && fits(workload, tracer) }
+        }
+        say("the rest, once")
+        pass(0) { workload, tracer in !tracer.often && (tracer.isSlow || !quick || tracer.group == .untraced) && fits(workload, tracer) }
+        pass(1) { workload, tracer in !tracer.often && !tracer.isSlow && fits(workload, tracer) }
+        for round in 2...max(2, mostRounds) where !stopped {
+            say("round \(round)")
+            pass(round) { workload, tracer in
+                (tracer.often || (round % 3 == 0 && !tracer.isSlow)) && fits(workload, tracer)
+            }
         }
         results.rounds = rounds
         for (w, workload) in workloads.enumerated() {
@@ -76,8 +88,10 @@ struct Schedule {
                 let base = Key(workload: w, tracer: tracers.firstIndex { $0.group == .untraced && $0.allocator == tracer.allocator } ?? 0)
                 if let cell = cell(workload, tracer, first[key], timed[key] ?? [:], first[base], timed[base] ?? [:], runner) {
                     results.cells.append(cell)
+                } else if !fits(workload, tracer) {
+                    results.notRun.append("\(workload.name) / \(Self.label(tracer)): too slow for a quick run")
                 } else if !failed.contains(key) {
-                    results.notRun.append("\(workload.name) / \(Self.label(tracer))")
+                    results.notRun.append("\(workload.name) / \(Self.label(tracer)): the time was used up")
                 }
             }
         }

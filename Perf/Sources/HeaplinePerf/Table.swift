@@ -60,7 +60,7 @@ struct Table {
         text += Self.list("Workloads that are not here", results.missingWorkloads)
         text += Self.list("What failed", results.failures)
         if !results.notRun.isEmpty {
-            text += "\n## Not run, because the time was used up\n\n" + results.notRun.map { "- \($0)\n" }.joined()
+            text += "\n## Not run\n\n" + results.notRun.map { "- \($0)\n" }.joined()
         }
         text += "\n## Versions\n\n" + machine.versions.sorted { $0.key < $1.key }.map { "- \($0.key): \($0.value)\n" }.joined()
         return text

@@ -65,13 +65,14 @@ struct Toolbox {
             let (status, text) = capture([tool] + arguments + ["-o", binary(name)], timeout: 120)
             if status != 0 { problems[name] = text }
         }
-        let flags = ["-O2", "-g", "-Wall", "-Wextra", "-D_GNU_SOURCE"]
+        // Older valgrinds cannot read what newer compilers write by default.
+        let flags = ["-O2", "-gdwarf-4", "-Wall", "-Wextra", "-D_GNU_SOURCE"]
         build("workload", flags + ["main.c", "stacks.c", "sharing.c"].map(source) + ["-lpthread"], with: compiler)
         for library in ["meter", "tally", "mtrace_start"] {
             build("\(library).so", flags + ["-shared", "-fPIC", source("\(library).c"), "-ldl"], with: compiler)
         }
         if let cxx = Self.find("g++") ?? Self.find("clang++") ?? Self.find("c++") {
-            build("containers", ["-O2", "-g", "-std=c++20", source("containers.cpp")], with: cxx)
+            build("containers", ["-O2", "-gdwarf-4", "-std=c++20", source("containers.cpp")], with: cxx)
             build("templates.ii", ["-E", "-std=c++20", source("templates.cpp")], with: cxx)
         } else {
             problems["containers"] = "no C++ compiler found"

@@ -26,17 +26,15 @@ extension Tracer {
             launch.arguments = arguments + ["--"] + launch.arguments
         }
         if canReport {
-            tracer.report = { folder, _ in [command, "report", "\(folder)/trace.heapline", "--json"] }
-            tracer.sighting = { _, report in
-                var seen = Sighting()
-                guard let whole = try? JSONSerialization.jsonObject(with: Data(report.utf8)) as? [String: Any] else { return seen }
-                let totals = whole["totals"] as? [String: Any], recording = whole["recording"] as? [String: Any]
-                if let made = totals?["allocations"] as? Double, let freed = totals?["frees"] as? Double {
-                    seen.events = made + freed
-                    seen.allocations = made
-                }
-                seen.lost = recording?["eventsLost"] as? Double
-                return seen
+            tracer.report = { folder, _ in [command, "report", "\(folder)/trace.heapline"] }
+            tracer.totals = { folder in [command, "report", "\(folder)/trace.heapline", "--json", "--no-symbols"] }
+            tracer.sighting = { _, totals in
+                guard let start = totals.range(of: "\"totals\":") else { return Sighting() }
+                let sums = String(totals[start.upperBound...])
+                let made = number(after: "\"allocations\":", in: sums), freed = number(after: "\"frees\":", in: sums)
+                return Sighting(
+                    events: made.flatMap { made in freed.map { made + $0 } }, allocations: made,
+                    lost: number(after: "\"eventsLost\":", in: totals))
             }
         }
         return tracer
@@ -56,13 +54,13 @@ extension Tracer {
         return tracer
     }
 
-    /// Every mode and depth. What matters most runs in every round, the rest in every third.
+    /// Every mode and depth. What matters most runs in every round.
     static func allHeapline(_ tools: Toolbox, quick: Bool, canReport: Bool) -> [Tracer] {
         var tracers: [Tracer] = []
         func add(_ mode: String, _ depths: [Int], _ allocator: Allocator, often: Set<Int>) {
             for depth in depths {
                 var tracer = heapline(tools, mode: mode, depth: depth, allocator: allocator, canReport: canReport)
-                tracer.every = often.contains(depth) ? 1 : 3
+                tracer.often = often.contains(depth)
                 tracers.append(tracer)
             }
         }
@@ -73,7 +71,7 @@ extension Tracer {
         add("all", quick ? [0, 32] : [0, 8, 32, 64], .system, often: [0, 32])
         if Toolbox.library("libjemalloc.so.2") != nil {
             var hooks = hooksOnly(tools, allocator: .jemalloc)
-            hooks.every = 3
+            hooks.often = false
             tracers.append(hooks)
             add("count", [0], .jemalloc, often: [])
             add("sample", quick ? [] : [0, 8, 32, 64], .jemalloc, often: [])

@@ -69,6 +69,7 @@ extension Tracer {
     private static func lttng(_ wrapper: String, _ quick: Bool) -> Tracer {
         var tracer = Tracer(name: "", group: .peer, records: [.counts, .time, .thread, .address, .frees], divisor: quick ? 12 : 16)
         tracer.usesLTTng = true
+        tracer.isHeavy = true
         tracer.prepare = { launch in launch.preload(wrapper) }
         let reader = Toolbox.find("babeltrace2") ?? Toolbox.find("babeltrace")
         if let reader { tracer.report = { folder, _ in ["/bin/sh", "-c", "'\(reader)' '\(folder)/lttng' | wc -l"] } }
@@ -79,7 +80,7 @@ extension Tracer {
     }
 
     private static func mtrace(_ library: String, _ tools: Toolbox) -> Tracer {
-        var tracer = Tracer(name: "", group: .peer, records: [.counts, .address, .frees], every: 3, divisor: 32)
+        var tracer = Tracer(name: "", group: .peer, records: [.counts, .address, .frees], often: false, isSlow: true, isHeavy: true, divisor: 32)
         let starter = tools.binary("mtrace_start.so")
         tracer.prepare = { launch in
             launch.preload(starter)
@@ -91,7 +92,7 @@ extension Tracer {
     }
 
     private static func jemallocProfiler(_ library: String, _ jeprof: String) -> Tracer {
-        var tracer = Tracer(name: "", group: .peer, records: [.counts, .stack], every: 3, divisor: 120)
+        var tracer = Tracer(name: "", group: .peer, records: [.counts, .stack], often: false, isSlow: true, isHeavy: true, divisor: 120)
         tracer.allocator = .jemalloc
         tracer.prepare = { launch in
             launch.preload(library)
@@ -107,7 +108,7 @@ extension Tracer {
     }
 
     private static func gperftools(_ library: String, _ pprof: String) -> Tracer {
-        var tracer = Tracer(name: "", group: .peer, records: [.counts, .stack], every: 3, divisor: 240)
+        var tracer = Tracer(name: "", group: .peer, records: [.counts, .stack], often: false, isSlow: true, isHeavy: true, divisor: 240)
         tracer.allocator = .tcmalloc
         tracer.prepare = { launch in
             launch.preload(library)
@@ -122,7 +123,7 @@ extension Tracer {
     }
 
     private static func valgrind(_ path: String, _ tool: String) -> Tracer {
-        var tracer = Tracer(name: "", group: .peer, records: [.counts, .stack], every: 3, divisor: 120)
+        var tracer = Tracer(name: "", group: .peer, records: [.counts, .stack], often: false, isSlow: true, isHeavy: true, divisor: 120)
         tracer.limitsMemory = false // it reserves far more than it uses
         tracer.prepare = { launch in
             launch.arguments =

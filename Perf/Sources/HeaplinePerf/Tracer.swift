@@ -54,8 +54,12 @@ struct Tracer {
     var depth: Int?
     var allocator: Allocator = .system
     var records: Recorded = []
-    /// How often it is run: in every round, or in every so many.
-    var every = 1
+    /// Runs in every round; the others once before the time is up, and again in every third round.
+    var often = true
+    /// Costs so much that looking at memory meanwhile does not matter: one run gives everything.
+    var isSlow = false
+    /// Not for real programs in a quick run.
+    var isHeavy = false
     /// The part of the events a tracer this slow is given, where the workload can be made smaller.
     var divisor = 1
     /// Its own part in CPU time and memory is in daemons that run all the time.
@@ -65,9 +69,9 @@ struct Tracer {
     var prepare: @Sendable (inout Launch) -> Void = { _ in }
     /// The command that turns the run's files into text.
     var report: (@Sendable (_ folder: String, _ program: String) -> [String]?)?
-    /// Where the trace is, for its size; default everything in the folder.
-    var files: @Sendable (_ folder: String) -> [String] = { [$0] }
-    /// Reads what the command printed (the run, then the report).
+    /// The command whose output says what was recorded, where the report is not it.
+    var totals: (@Sendable (_ folder: String) -> [String])?
+    /// Reads what was printed: by the run, and by the report or, where there is one, the totals (their beginning).
     var sighting: @Sendable (_ run: String, _ report: String) -> Sighting = { _, _ in Sighting() }
 
     static func untraced(_ allocator: Allocator) -> Tracer {

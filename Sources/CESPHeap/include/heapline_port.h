@@ -56,10 +56,11 @@ enum hl_entry {
 
 /// One traced call, from before it to after it. `scratch` belongs to the tracer.
 struct hl_traced_call {
-    enum hl_entry entry; ///< The function called.
-    void *_Nullable old; ///< realloc, free: the pointer given.
-    size_t size;         ///< As passed to the base function.
-    uint32_t caps;       ///< As passed to the base function.
+    enum hl_entry entry;  ///< The function called.
+    void *_Nullable old;  ///< realloc, free: the pointer given.
+    size_t size;          ///< As passed to the base function.
+    uint32_t caps;        ///< As passed to the base function.
+    const void *frame;    ///< Frame of the public function called: its caller is the innermost of the call stack.
     uint64_t scratch[4];
 };
 

@@ -6,6 +6,7 @@
 // Tracing belongs to one chip at a time: scripts that trace take turns.
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -49,12 +50,9 @@ bool hl_script_trace_open(struct hl_script *script) {
         return hl_script_refuse(script, "out of memory");
     }
     uint32_t entries = script->trace_hash ? HASH_MAP_ENTRIES : 0;
-    if (hl_heap_trace_attach(script->chip, entries, false) != ESP_OK) {
-        free(script->tracing);
-        script->tracing = NULL;
-        pthread_mutex_unlock(&turn);
-        return hl_script_refuse(script, "another chip is being traced in this process");
-    }
+    // A host program may be tracing a chip of its own in the same process: it will end.
+    while (hl_heap_trace_attach(script->chip, entries, false) != ESP_OK)
+        sched_yield();
     hl_trace_set_stack_provider(give_stack, script);
     return true;
 }

@@ -35,7 +35,7 @@ public struct Baseline: Sendable, Hashable {
 
     /// Reads the text of a file.
     public init(text: String, path: String = "baseline") throws(TraceError) {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         guard let first = lines.first, first.hasPrefix("heapline baseline ") else {
             throw TraceError(.foreign, path: path, message: "is no baseline: it must begin with \"\(Self.header)\"")
         }

@@ -38,7 +38,7 @@ public struct Suppressions: Sendable {
 
     /// Reads the text of a file.
     public init(text: String, path: String = "suppressions") throws(TraceError) {
-        for (index, raw) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, raw) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             let line = Self.trimmed(raw)
             if line.isEmpty || line.hasPrefix("#") { continue }
             guard line.hasPrefix("leak:") else {

@@ -140,6 +140,7 @@ struct CheckCommand: ParsableCommand {
                 throw CommandFailure("the recording has gaps: no baseline is made of it without --allow-gaps")
             }
             try Self.write(Array(check.measured.text.utf8), to: baseline)
+            Output.write(Array("baseline written: \(baseline)\n".utf8))
         }
         if !check.isFailed, !check.doubts.isEmpty, !allowGaps {
             throw CommandFailure(

@@ -8,5 +8,5 @@ struct EspCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "esp",
         abstract: "Emulated ESP32 chips: run firmware, trace and replay their heap.",
-        subcommands: [EspChipsCommand.self, EspScriptCommand.self, EspRunCommand.self, EspConsoleCommand.self])
+        subcommands: [EspChipsCommand.self, EspScriptCommand.self, EspRunCommand.self, EspConsoleCommand.self, EspSDKCommand.self])
 }

@@ -16,6 +16,11 @@ struct ExportCommand: ParsableCommand {
             Formats:
             \(ExportFormat.allCases.map { "  \($0.rawValue)\(String(repeating: " ", count: 12 - $0.rawValue.count))\($0.summary)" }.joined(separator: "\n"))
 
+            A pprof file is what Pyroscope and Parca take (from and until are seconds since 1970):
+
+              curl -F profile=@FILE "http://HOST:4040/ingest?name=APP&format=pprof&from=FROM&until=UNTIL"
+              parca-push --remote-store-address=HOST:7070 --labels=__name__=memory FILE
+
             Exit status: 0, or 1 when the trace cannot be read, lacks what the format needs, or the file cannot be written.
             """)
 

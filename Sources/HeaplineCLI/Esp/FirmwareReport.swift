@@ -5,6 +5,10 @@
 
 enum FirmwareReport {
     static func show(recording path: String, program: String) throws {
+        if path.hasSuffix(".heapline") {
+            print("The trace is \(path); heapline report \(path) reads it.")
+            return
+        }
         guard path.hasSuffix(".svdat"), let bytes = FirmwareWorkshop.readBytes(path) else { return }
         guard let recording = FirmwareRecording(bytes) else { throw CommandFailure("\(path): not a whole recording") }
         let symbols = FirmwareSymbols(program: program)

@@ -12,15 +12,29 @@ final class FirmwareWorkshop {
     private let library: String
     private var isRemoved = false
 
-    private static let wrapped = [
+    /// The functions of the C library that go to the emulated heap.
+    static let wrapped = [
         "malloc", "free", "realloc", "calloc", "memalign", "aligned_alloc", "posix_memalign", "malloc_usable_size",
         "strdup", "strndup", "asprintf", "vasprintf", "fdopen", "fopen", "fclose",
     ]
 
-    init() throws {
+    /// How firmware is compiled, whatever its language. Frame pointers make the call stacks of traces; an optimiser that
+    /// knows malloc would take away what is to be traced.
+    static let compilerOptions = [
+        "-fno-pie", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls", "-D_GNU_SOURCE", "-fno-builtin-malloc",
+        "-fno-builtin-calloc", "-fno-builtin-realloc", "-fno-builtin-free", "-include heapline_esp_libc.h",
+    ]
+
+    /// The library, and the archive with headers and the program's entry.
+    static func parts() throws -> (library: String, archive: String) {
         guard let library = Installation.resource("libheapline-esp.so"),
             let archive = Installation.resource("heapline-esp-headers.tar")
         else { throw CommandFailure("libheapline-esp.so was not found beside \(Installation.command); build the package") }
+        return (library, archive)
+    }
+
+    init() throws {
+        let (library, archive) = try Self.parts()
         let folder = Installation.environment("TMPDIR") ?? "/tmp"
         var template = Array("\(folder)/heapline-esp-XXXXXX".utf8CString)
         guard unsafe mkdtemp(&template) != nil else {
@@ -42,14 +56,11 @@ final class FirmwareWorkshop {
         sources: [String], configuration: FirmwareConfiguration, includes: [String], hostMalloc: Bool,
         into program: String
     ) throws {
-        try write(configuration.header, to: "\(path)/sdkconfig.h")
+        try Self.write(configuration.header, to: "\(path)/sdkconfig.h")
         let c = Installation.environment("CC") ?? "cc"
         let cxx = Installation.environment("CXX") ?? "c++"
-        var common = [
-            "-c", "-g", "-Og", "-fno-pie", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls", "-D_GNU_SOURCE",
-            "-fno-builtin-malloc", "-fno-builtin-calloc", "-fno-builtin-realloc", "-fno-builtin-free",
-            "-Wno-int-to-pointer-cast", "-Wno-format", "-include", "heapline_esp_libc.h", "-I\(path)",
-        ]
+        var common = ["-c", "-g", "-Og", "-Wno-int-to-pointer-cast", "-Wno-format", "-I\(path)"]
+        common += Self.compilerOptions.flatMap { $0.split(separator: " ").map(String.init) }
         common += configuration.versionOptions + includes.map { "-I\($0)" } + ["-I\(path)/include", "-I\(path)/include/catch2"]
         var objects: [String] = []
         var isCxx = false
@@ -74,7 +85,7 @@ final class FirmwareWorkshop {
         return try FirmwareSymbols(program: program).run([runnable] + arguments, environment: environment)
     }
 
-    private func write(_ text: String, to file: String) throws {
+    static func write(_ text: String, to file: String) throws {
         guard let stream = unsafe fopen(file, "w") else {
             throw CommandFailure("\(file): \(unsafe String(cString: strerror(errno)))")
         }
@@ -135,7 +146,7 @@ final class FirmwareWorkshop {
     }
 
     /// Runs a tool that must succeed; its own messages say why it did not.
-    private static func require(_ command: [String]) throws {
+    static func require(_ command: [String]) throws {
         if try status(of: command) != 0 { throw CommandFailure("\(command[0]) failed") }
     }
 }

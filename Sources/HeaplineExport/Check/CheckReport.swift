@@ -37,11 +37,10 @@ public struct CheckReport: Sendable {
             lines.append("        not counted: \(units.bytes(check.reachableBytes)) that the program can still reach")
         }
         for doubt in check.doubts { lines.append("doubt   " + doubt) }
-        let failed = check.findings.count { $0.isFailed }
-        lines.append(
-            failed == 0
-                ? "\(Units.count(UInt64(check.findings.count), "limit")) kept"
-                : "\(Units.count(UInt64(failed))) of \(Units.count(UInt64(check.findings.count), "limit")) exceeded")
+        let failed = UInt64(check.findings.count { $0.isFailed })
+        let all = Units.count(UInt64(check.findings.count), "limit")
+        if !check.findings.isEmpty { lines.append(failed == 0 ? "\(all) kept" : "\(Units.count(failed)) of \(all) exceeded") }
+        guard !lines.isEmpty else { return "" }
         return lines.joined(separator: "\n") + "\n"
     }
 

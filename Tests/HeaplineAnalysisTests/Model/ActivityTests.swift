@@ -25,7 +25,8 @@ import Testing
         try script(seed, stretch: stretch).withTrace { trace in
             let history = try trace.history(HistoryOptions(activity: true))
             let activity = try #require(history.activity)
-            var sums = [Activity.Entry](repeating: .init(site: 0, allocations: 0, bytes: 0, temporary: 0, liveBlocks: 0, liveBytes: 0), count: history.sites.count)
+            let none = Activity.Entry(site: 0, allocations: 0, bytes: 0, temporary: 0, liveBlocks: 0, liveBytes: 0)
+            var sums = [Activity.Entry](repeating: none, count: history.sites.count)
             for span in activity.spans {
                 #expect(zip(span, span.dropFirst()).allSatisfy { $0.site < $1.site }, "seed \(seed)")
                 for entry in span {
@@ -53,7 +54,10 @@ import Testing
     }
 
     @Test func `without being asked, nothing is kept`() throws {
-        try script(0xac71_0100, stretch: 1).withTrace { #expect(try $0.history().activity == nil) }
+        try script(0xac71_0100, stretch: 1).withTrace { trace in
+            let history = try trace.history()
+            #expect(history.activity == nil)
+        }
     }
 
     @Test(arguments: 0..<4) func `a heap map is what was alive then`(number: Int) throws {
@@ -63,11 +67,13 @@ import Testing
         script.processes[0].notes = [
             (
                 HL_NOTE_REGION, 0,
-                Payload.bytes(hl_note_region(start: start, bytes: bytes, capabilities: 0, reserved: 0)) + Array("DRAM".utf8)
+                Payload.bytes(hl_note_region(start: start, bytes: bytes, capabilities: 0, reserved: 0))
+                    + Array("DRAM".utf8)
             )
         ]
         try script.withTrace { trace in
-            let map = try #require(try HeapMap(try trace.history(), spans: 20))
+            let made = try HeapMap(try trace.history(), spans: 20)
+            let map = try #require(made)
             let region = try #require(map.regions.first)
             #expect(region.fill.count == 20)
             for span in 0..<20 {

@@ -16,6 +16,8 @@ enum Chromium {
         return nil
     }()
 
+    struct Failure: Error { var what: String }
+
     struct Visit {
         /// The document after the scripts ran.
         var document: String
@@ -58,17 +60,17 @@ enum Chromium {
         let command =
             "'\(browser)' --headless=new --no-sandbox --disable-gpu --enable-logging=stderr --virtual-time-budget=10000 "
             + "--dump-dom 'file://\(page)\(hash)' 2>'\(errors)'"
-        let pipe = try #require(unsafe popen(command, "r"))
+        guard let pipe = unsafe popen(command, "r") else { throw Failure(what: "the browser cannot be started") }
         let document = unsafe read(pipe)
         let status = unsafe pclose(pipe)
         try #require(status == 0, "the browser failed with \(status)")
-        let file = try #require(unsafe fopen(errors, "r"))
+        guard let file = unsafe fopen(errors, "r") else { throw Failure(what: "no \(errors)") }
         defer { unsafe fclose(file) }
         let lines = unsafe read(file).split(separator: "\n").map(String.init)
         return Visit(document: document, console: lines.filter { $0.contains("CONSOLE") || $0.contains("Uncaught") })
     }
 
-    private static func read(_ file: UnsafeMutablePointer<FILE>) -> String {
+    @unsafe private static func read(_ file: UnsafeMutablePointer<FILE>) -> String {
         var bytes: [UInt8] = []
         var block = [UInt8](repeating: 0, count: 65536)
         while true {

@@ -16,7 +16,8 @@ enum PageTrace {
     /// A directory that goes away with everything in it.
     static func withDirectory<R>(_ body: (String) throws -> R) throws -> R {
         var template = Array("/tmp/heapline-page-XXXXXX".utf8CString)
-        let path = try #require(unsafe mkdtemp(&template).map { unsafe String(cString: $0) })
+        let made = unsafe mkdtemp(&template).map { unsafe String(cString: $0) }
+        let path = try #require(made)
         defer {
             for name in ["trace.heapline", "page.html", "errors", "second.heapline"] { unsafe unlink("\(path)/\(name)") }
             unsafe rmdir(path)
@@ -48,12 +49,17 @@ enum PageTrace {
         func note(_ kind: hl_note_kind, _ ticks: UInt64, _ payload: [UInt8]) {
             unsafe payload.withUnsafeBytes { unsafe writer.note(kind, ticks: ticks, payload: $0, process: 0) }
         }
-        note(
-            HL_NOTE_PROCESS, 0,
-            bytes(hl_note_process(pid: 42, parent_pid: 1, start_unix_ns: 0)) + "/bin/program".utf8 + [0] + "program".utf8
-                + [0] + nasty.utf8 + [0])
-        note(HL_NOTE_THREAD, 0, bytes(hl_note_thread(thread: 0, tid: 7, core: 0, is_task: 1)) + Array(nasty.utf8))
-        note(HL_NOTE_LOG, 10, bytes(UInt32(0)) + bytes(UInt32(3)) + Array(nasty.utf8))
+        var process = bytes(hl_note_process(pid: 42, parent_pid: 1, start_unix_ns: 0))
+        for word in ["/bin/program", "program", nasty] {
+            process += Array(word.utf8)
+            process.append(0)
+        }
+        note(HL_NOTE_PROCESS, 0, process)
+        let name = Array(nasty.utf8)
+        let thread = bytes(hl_note_thread(thread: 0, tid: 7, core: 0, is_task: 1))
+        note(HL_NOTE_THREAD, 0, thread + name)
+        let head: [UInt32] = [0, 3]  // thread, level
+        note(HL_NOTE_LOG, 10, head.flatMap { bytes($0) } + name)
         let region = bytes(hl_note_region(start: 0x3ffb_0000, bytes: 1 << 24, capabilities: 4, reserved: 0))
         if hasRegion { note(HL_NOTE_REGION, 0, region + Array("DRAM".utf8)) }
         let nodes = (0..<stacks * depth).map { index in

@@ -46,5 +46,3 @@ void vAssertCalled(const char *condition, const char *file, int line) __attribut
 #ifdef __cplusplus
 }
 #endif
-
-#include "freertos/idf_additions.h"

@@ -73,7 +73,8 @@ UBaseType_t uxTaskGetNumberOfTasks(void);
 char *pcTaskGetName(TaskHandle_t task);
 #define pcTaskGetTaskName(task) pcTaskGetName(task)
 TaskHandle_t xTaskGetHandle(const char *name);
-/// Bytes of the emulated stack that the task's host frames never reached.  Host frames are larger than the chip's.
+/// Bytes of the emulated stack beyond the caller's present depth in host frames, which are larger than the chip's; for
+/// another task the whole stack.
 UBaseType_t uxTaskGetStackHighWaterMark(TaskHandle_t task);
 uint32_t uxTaskGetStackHighWaterMark2(TaskHandle_t task);
 UBaseType_t uxTaskGetSystemState(TaskStatus_t *tasks, UBaseType_t capacity, uint32_t *total_run_time);
@@ -122,3 +123,5 @@ BaseType_t xTaskGenericNotifyFromISR(TaskHandle_t task, UBaseType_t index, uint3
 #ifdef __cplusplus
 }
 #endif
+
+#include "freertos/idf_additions.h"

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `scale`: what an event costs as there is more of everything. Each curve should be flat; where it is not, the plot says so.
+
+internal import Foundation
+
+/// One thing that grows, and what it does to the cost of an event.
+struct Curve: Codable {
+    var name: String
+    var unit: String
+    var mode: String
+    var depth: Int
+    var points: [Point] = []
+    var notRun: [Double] = []
+
+    struct Point: Codable {
+        var at: Double
+        var events: Double
+        /// Nanoseconds per event.
+        var untraced: Double
+        var addedWall: Double
+        var addedCPU: Double
+        var bytesPerEvent: Double?
+        var addedPeakBytes: Double?
+        var reportNsPerEvent: Double?
+    }
+}
+
+struct Scale {
+    var tools: Toolbox
+    var options: Options
+
+    struct Page: Codable {
+        var date: String
+        var machine: Machine
+        var curves: [Curve]
+    }
+
+    private struct Plan {
+        var curve: Curve
+        var values: [Double]
+        /// Events of one run at a value, and the workload's arguments.
+        var events: (Double) -> Int
+        var workload: String
+        var parameter: (Double) -> Int?
+        var depth: (Double) -> Int
+    }
+
+    private func plans() -> [Plan] {
+        let quick = options.quick
+        let steady = quick ? 1_000_000 : 4_000_000
+        func powers(_ low: Int, _ high: Int) -> [Double] { (low...high).map { pow(10, Double($0)) } }
+        return [
+            Plan(
+                curve: Curve(name: "events", unit: "events", mode: "all", depth: 32), values: powers(5, quick ? 7 : 9), events: { Int($0) },
+                workload: "deep", parameter: { _ in 32 }, depth: { _ in 32 }),
+            Plan(
+                curve: Curve(name: "threads", unit: "threads", mode: "all", depth: 32), values: [1, 2, 4, 8, 16, 32, 64], events: { _ in steady },
+                workload: "threads", parameter: { Int($0) }, depth: { _ in 32 }),
+            Plan(
+                curve: Curve(name: "live blocks", unit: "blocks", mode: "all", depth: 32), values: powers(3, quick ? 6 : 7),
+                events: { max(steady, Int($0)) }, workload: "live", parameter: { Int($0) }, depth: { _ in 32 }),
+            Plan(
+                curve: Curve(name: "depth recorded", unit: "frames", mode: "all", depth: -1), values: [0, 1, 2, 4, 8, 16, 32, 64, 128, 256],
+                events: { _ in steady }, workload: "deep", parameter: { _ in 300 }, depth: { Int($0) }),
+            Plan(
+                curve: Curve(name: "distinct stacks", unit: "stacks", mode: "all", depth: 32), values: powers(1, quick ? 5 : 6),
+                events: { max(steady / 4, 2 * Int($0)) }, workload: "tree", parameter: { Int($0) }, depth: { _ in 32 }),
+        ]
+    }
+
+    func run() throws {
+        let began = Clock.now
+        _ = try tools.buildWorkloads()
+        let deadline = began + (options.minutes ?? (options.quick ? 3 : 15)) * 60
+        let canReport = tools.capture([tools.heapline, "report", "--help"]).status == 0
+        let runner = Runner(tools: tools, lttng: LTTng(tools), timeout: 300)
+        var curves: [Curve] = []
+        let plans = plans()
+        for (index, plan) in plans.enumerated() {
+            var curve = plan.curve
+            // What one curve leaves unused is the next one's.
+            let limit = Clock.now + (deadline - Clock.now) / Double(plans.count - index)
+            var last = 0.0
+            for value in plan.values {
+                // Ten times the events take ten times the time.
+                let expected = curve.name == "events" ? last * 10 : last
+                if Clock.now + expected > limit {
+                    curve.notRun.append(value)
+                    continue
+                }
+                let start = Clock.now
+                do {
+                    curve.points.append(try point(plan, value, runner, canReport, repeats: expected < 20 ? 3 : 1))
+                } catch {
+                    HeaplinePerf.complain("\(curve.name) \(LogScale.label(value)): \(error)")
+                    curve.notRun.append(value)
+                }
+                last = Clock.now - start
+                HeaplinePerf.complain(String(format: "%5.0f s  %@ %@", Clock.now - began, curve.name, LogScale.label(value)))
+            }
+            curves.append(curve)
+        }
+        let page = Page(date: Costs.today, machine: Machine.here(tools), curves: curves)
+        let folder = options.output ?? "\(tools.root)/Perf/results"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let name = "\(folder)/\(page.date)-\(page.machine.name)-scale\(options.quick ? "-quick" : "")"
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        try encoder.encode(page).write(to: URL(fileURLWithPath: "\(name).json"))
+        try page.plot.write(toFile: "\(name).svg", atomically: true, encoding: .utf8)
+        try page.markdown.write(toFile: "\(name).md", atomically: true, encoding: .utf8)
+        print(page.markdown)
+        print("written: \(name).json, .md and .svg")
+    }
+
+    private func point(_ plan: Plan, _ value: Double, _ runner: Runner, _ canReport: Bool, repeats: Int) throws -> Curve.Point {
+        let path = tools.binary("workload"), loop = plan.workload, events = plan.events(value), parameter = plan.parameter(value)
+        let workload = Workload(
+            name: plan.curve.name, what: "", arguments: { _ in [path, loop, "\(events)"] + (parameter.map { ["\($0)"] } ?? []) },
+            countsItself: true, program: "workload")
+        let tracer = Tracer.heapline(tools, mode: plan.curve.mode, depth: plan.depth(value), allocator: .system, canReport: canReport)
+        var untraced: [Double] = [], wall: [Double] = [], cpu: [Double] = []
+        for _ in 0..<repeats {
+            let base = try runner.run(workload, .untraced(.system), thorough: false)
+            let with = try runner.run(workload, tracer, thorough: false)
+            untraced.append(base.wall / base.events * 1e9)
+            wall.append((with.wall / with.events - base.wall / base.events) * 1e9)
+            cpu.append((with.cpu / with.events - base.cpu / base.events) * 1e9)
+        }
+        let base = try runner.run(workload, .untraced(.system), thorough: false)
+        let full = try runner.run(workload, tracer, thorough: true)
+        return Curve.Point(
+            at: value, events: full.events, untraced: Estimate(untraced)?.median ?? 0, addedWall: Estimate(wall)?.median ?? 0,
+            addedCPU: Estimate(cpu)?.median ?? 0, bytesPerEvent: full.traceBytes.map { $0 / full.events },
+            addedPeakBytes: full.peakBytes - base.peakBytes, reportNsPerEvent: full.reportSeconds.map { $0 / full.events * 1e9 })
+    }
+}
+
+extension Scale.Page {
+    var markdown: String {
+        var text = "# Cost as work grows: \(date)\n\n\(machine.processor), \(machine.cores) cores, \(machine.kernel). Mode all; medians of three.\n"
+        for curve in curves {
+            text += "\n## \(curve.name)\n\n| \(curve.unit) | events | untraced ns | added wall ns | added CPU ns | bytes/event | peak added MiB | report ns/event |\n"
+            text += "|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+            for point in curve.points {
+                text += "| \(LogScale.label(point.at)) | \(Table.events(point.events)) | \(Table.number(point.untraced)) | \(Table.number(point.addedWall)) "
+                text += "| \(Table.number(point.addedCPU)) | \(Table.number(point.bytesPerEvent, 2)) | \(Table.mebibytes(point.addedPeakBytes)) "
+                text += "| \(Table.number(point.reportNsPerEvent, 0)) |\n"
+            }
+            if !curve.notRun.isEmpty { text += "\nNot run: \(curve.notRun.map(LogScale.label).joined(separator: ", ")).\n" }
+        }
+        return text
+    }
+
+    /// One panel for each curve; both axes logarithmic.
+    var plot: String {
+        let width = 380.0, height = 230.0
+        let series: [(name: String, value: (Curve.Point) -> Double?)] = [
+            ("added wall ns/event", { $0.addedWall }), ("added CPU ns/event", { $0.addedCPU }), ("report ns/event", { $0.reportNsPerEvent }),
+            ("trace bytes/event", { $0.bytesPerEvent }),
+        ]
+        let rows = (curves.count + 1) / 2
+        var drawing = Drawing(width: width * 2 + 20, height: Double(rows) * height + 60)
+        drawing.text("Cost of an event as there is more of everything (mode all)", x: 12, y: 20, style: "h")
+        for (index, each) in series.enumerated() {
+            drawing.box(x: 12 + Double(index) * 150, y: 30, width: 10, height: 10, style: "f\(index)")
+            drawing.text(each.name, x: 26 + Double(index) * 150, y: 39)
+        }
+        for (index, curve) in curves.enumerated() where !curve.points.isEmpty {
+            let left = Double(index % 2) * width + 50, top = 70 + Double(index / 2) * height
+            let right = left + width - 70, bottom = top + height - 60
+            let shift = curve.points.contains { $0.at == 0 } ? 1.0 : 0 // depth 0 stands at 1
+            let x = LogScale(curve.points.map { $0.at + shift }, from: left, to: right)
+            let y = LogScale([0.1, curve.points.flatMap { point in series.compactMap { $0.value(point) } }.max() ?? 10], from: bottom, to: top)
+            drawing.text(curve.name, x: left, y: top - 6, style: "h")
+            for tick in y.ticks {
+                drawing.line([(left, y(tick)), (right, y(tick))], style: "g")
+                drawing.text(LogScale.label(tick), x: left - 4, y: y(tick) + 4, anchor: "end")
+            }
+            for tick in x.ticks {
+                drawing.line([(x(tick), top), (x(tick), bottom)], style: "g")
+                drawing.text(LogScale.label(tick), x: x(tick), y: bottom + 14, anchor: "middle")
+            }
+            drawing.text(curve.unit + (shift > 0 ? " + 1" : ""), x: (left + right) / 2, y: bottom + 28, anchor: "middle")
+            for (number, each) in series.enumerated() {
+                let places = curve.points.compactMap { point in each.value(point).map { (x: x(point.at + shift), y: y($0)) } }
+                drawing.line(places, style: "l\(number)")
+                for place in places { drawing.dot(x: place.x, y: place.y, style: "f\(number)") }
+            }
+        }
+        return drawing.svg
+    }
+}
