@@ -29,7 +29,7 @@ private func startWriter(_ thread: UInt64) -> pthread_t {
     var id = pthread_t()
     let context = unsafe UnsafeMutableRawPointer(bitPattern: UInt(thread))
     let error = unsafe pthread_create(&id, nil, { context in
-        write(unsafe UInt64(UInt(bitPattern: context)), perThread)
+        write(UInt64(UInt(bitPattern: context)), perThread)
         return nil
     }, context)
     precondition(error == 0)
@@ -37,7 +37,7 @@ private func startWriter(_ thread: UInt64) -> pthread_t {
 }
 
 /// A process file mapped as a collector maps it.
-private struct Mapped: ~Copyable {
+@safe private struct Mapped: ~Copyable {
     let memory: UnsafeMutableRawPointer
     var drains: [hl_drain]
     var header: hl_process { unsafe memory.load(as: hl_process.self) }
@@ -110,7 +110,7 @@ private func drainWhileWriting(_ backend: hl_backend) {
     precondition(header.lost.0 == 0 && header.lost.1 == 0, "nothing is lost under the policy block")
     precondition(UInt64(header.segments_made) * 65536 <= 2 << 20, "the buffers stay as small as asked for")
     precondition(hl_stop() == 0 && hl_discard() == 0)
-    rmdir(directory)
+    unsafe rmdir(directory)
 }
 
 /// Nobody drains: what is lost is counted, what is kept is kept in order.
