@@ -57,7 +57,10 @@ let package = Package(
                 "CHeaplineFormat", "CHeaplineRecorder", "CESPHeap", "HeaplineCollector", "HeaplineAnalysis", "HeaplineExport",
             ],
             swiftSettings: swift),
-        .target(name: "HeaplineTesting", dependencies: ["Heapline"], swiftSettings: swift),
+        .target(
+            name: "HeaplineTesting",
+            dependencies: ["Heapline", "HeaplineAnalysis", "HeaplineCollector", "CHeaplineFormat", "CHeaplineHooks"],
+            swiftSettings: swift),
         .executableTarget(
             name: "HeaplineCLI",
             dependencies: [
@@ -88,7 +91,8 @@ let package = Package(
         .testTarget(
             name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], exclude: ["Fixtures"], swiftSettings: swift),
         .testTarget(
-            name: "CHeaplineRecorderTests", exclude: ["StackVictim"], swiftSettings: swift),
+            name: "CHeaplineRecorderTests", dependencies: ["CHeaplineRecorder", "CHeaplineFormat"],
+            exclude: ["StackVictim"], swiftSettings: swift),
         .testTarget(
             name: "HeaplineAnalysisTests",
             dependencies: ["HeaplineAnalysis", "HeaplineCollector", "HeaplineExport", "CHeaplineFormat"],
@@ -97,6 +101,10 @@ let package = Package(
             name: "HeaplineExportTests",
             dependencies: ["HeaplineExport", "HeaplineAnalysis", "HeaplineCollector", "CHeaplineFormat"],
             swiftSettings: swift),
+        .testTarget(
+            name: "CHeaplineFormatTests", dependencies: ["CHeaplineFormat"], swiftSettings: swift),
+        .testTarget(
+            name: "HeaplineTestingTests", dependencies: ["HeaplineTesting"], swiftSettings: swift),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [

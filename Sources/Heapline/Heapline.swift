@@ -53,3 +53,23 @@ public nonisolated(nonsending) func record(
     do { try await body() } catch { failure = error }
     return try session.finish(symbols, failure)
 }
+
+/// As `record`, but leaves the trace unread.
+package nonisolated(nonsending) func recordTrace(
+    depth: Int, _ body: nonisolated(nonsending) () async throws -> Void
+) async throws(RecorderError) -> (trace: Trace, failure: (any Error)?) {
+    let session = try RecorderSession(mode: .all, depth: depth, options: RecorderOptions())
+    var failure: (any Error)?
+    do { try await body() } catch { failure = error }
+    return (try session.finish(), failure)
+}
+
+/// As `record`, but leaves the trace unread.
+package func recordTrace(
+    depth: Int, _ body: () throws -> Void
+) throws(RecorderError) -> (trace: Trace, failure: (any Error)?) {
+    let session = try RecorderSession(mode: .all, depth: depth, options: RecorderOptions())
+    var failure: (any Error)?
+    do { try body() } catch { failure = error }
+    return (try session.finish(), failure)
+}

@@ -11,7 +11,7 @@ public import HeaplineAnalysis
 /// then steer; starting another one is an error. Every function may be called from any thread.
 ///
 /// A recording that is started here stays in its buffers, up to ``RecorderOptions/bufferBytes``, until ``snapshot(to:)``
-/// writes it to a file. For recordings of any length use ``record(_:depth:options:symbols:_:)-(_,_,_,_,()->Void)``.
+/// writes it to a file. For recordings of any length use `record`.
 public enum Recorder {
     /// Whether `malloc` and its family are recorded by themselves: the product `CHeaplineHooks` is linked, or the process
     /// runs under `heapline run`.

@@ -36,7 +36,7 @@ public struct RecorderOptions: Sendable, Hashable {
     public var freeStacks: Bool
     /// Whether `mmap`, `munmap`, `mremap` and `brk` are recorded, too.
     public var maps: Bool
-    /// For ``record(_:depth:options:symbols:_:)-(_,_,_,_,()->Void)``: where to write a trace that is kept; an existing file is replaced.
+    /// For `Heapline.record`: where to write a trace that is kept; an existing file is replaced.
     public var trace: String?
 
     /// Makes options.
