@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The emulated heap against glibc's and jemalloc's, and as its region grows: TLSF promises a cost that depends neither on the
-// size of the heap nor on its fragmentation. Times are for 1,000 pairs.
+// size of the heap nor on its fragmentation. Times are for one pair.
 
 internal import Benchmark
 internal import CLoops

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A malloc and a free under the recorder: every mode, depth, backend and number of threads. Times are for 1,000 pairs, that is,
-// 2,000 events, in each thread; what `off` takes is what the hooks and the allocator take.
+// A malloc and a free under the recorder: every mode, depth, backend and number of threads. Times are for one pair, that is, two
+// events, in each thread; what `off` takes is what the hooks and the allocator take.
 
 internal import Benchmark
 internal import CLoops
@@ -20,9 +20,16 @@ struct Setting {
 /// Frames below the loop, so that every depth finds a stack that is deep enough.
 private let frames: Int32 = 64
 
+/// Beginning and ending threads must not weigh: with more than one, a million pairs each.
+private func configuration(_ threads: Int32) -> Benchmark.Configuration {
+    .init(
+        metrics: [.wallClock], warmupIterations: 1, scalingFactor: threads > 1 ? .mega : .kilo, maxDuration: .milliseconds(300),
+        maxIterations: 10_000)
+}
+
 func recorderBenchmarks() {
     for threads: Int32 in [1, 2, 8] {
-        Benchmark("recorder off, \(threads) threads") { benchmark in
+        Benchmark("recorder off, \(threads) threads", configuration: configuration(threads)) { benchmark in
             loops_pairs(UInt64(benchmark.scaledIterations.count), threads, frames)
         }
         for backend in Setting.backends {
@@ -37,7 +44,10 @@ func recorderBenchmarks() {
 }
 
 private func recorder(_ setting: Setting, threads: Int32) {
-    Benchmark("recorder \(setting.mode.name), depth \(setting.depth), \(setting.backend.name), \(threads) threads") { benchmark in
+    Benchmark(
+        "recorder \(setting.mode.name), depth \(setting.depth), \(setting.backend.name), \(threads) threads",
+        configuration: configuration(threads)
+    ) { benchmark in
         guard loops_record(setting.mode.number, setting.depth, setting.backend.number) == 0 else {
             benchmark.error("the recorder cannot start here")
             return
@@ -66,7 +76,7 @@ func latencyBenchmarks() {
                 return
             }
             var allocations = [UInt64](repeating: 0, count: pairs), frees = allocations
-            loops_latencies(UInt64(pairs), &allocations, &frees)
+            loops_latencies(UInt64(pairs), frames, &allocations, &frees)
             if mode > 0 { loops_record_end() }
             let tick = loops_tick_ns()
             for (index, metric) in metrics.enumerated() {

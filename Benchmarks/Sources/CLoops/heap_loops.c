@@ -8,6 +8,7 @@
 #include "esp_heap_caps_init.h"
 #include "esp_heap_trace.h"
 #include "heapline_chip.h"
+#include "heapline_trace.h"
 #include "multi_heap.h"
 
 #include <dlfcn.h>
@@ -152,6 +153,7 @@ int loops_trace(struct loops_heap *heap, int all, uint64_t records) {
     heap->records = calloc(records, sizeof *heap->records);
     heap->held = calloc(records, sizeof *heap->held);
     if (!heap->records || !heap->held) return -1;
+    if (hl_heap_trace_attach(heap->chip, 0, false) != ESP_OK) return -1;
     if (heap_trace_init_standalone(heap->records, records) != ESP_OK) return -1;
     if (heap_trace_start(all ? HEAP_TRACE_ALL : HEAP_TRACE_LEAKS) != ESP_OK) return -1;
     // The oldest records stay; those of the loop come and go behind them, which is where a linear list is slowest.
@@ -160,11 +162,13 @@ int loops_trace(struct loops_heap *heap, int all, uint64_t records) {
         if (!block) break; // the chip is full: fewer records then, as on the chip
         heap->held[heap->held_count++] = block;
     }
-    return heap->held_count + 1 < records ? -1 : 0;
+    // Were they not recorded, the loop would measure nothing.
+    return heap->held_count + 1 < records || heap_trace_get_count() != heap->held_count ? -1 : 0;
 }
 
 void loops_trace_end(struct loops_heap *heap) {
     heap_trace_stop();
+    hl_heap_trace_detach();
     for (uint64_t i = 0; i < heap->held_count; i++) heap_caps_free(heap->held[i]);
     heap->held_count = 0;
     free(heap->held);

@@ -82,7 +82,12 @@ static int ascending(const void *a, const void *b) {
     return (left > right) - (left < right);
 }
 
-void loops_latencies(uint64_t pairs, uint64_t *allocations, uint64_t *frees) {
+static __attribute__((noinline)) void descend_timed(uint64_t pairs, int frames, uint64_t *allocations, uint64_t *frees) {
+    if (frames > 0) {
+        descend_timed(pairs, frames - 1, allocations, frees);
+        __asm__ volatile("" : : "r"(frames) : "memory");
+        return;
+    }
     for (uint64_t i = 0; i < pairs; i++) {
         uint64_t begin = counter();
         void *block = keep(malloc(64));
@@ -92,6 +97,10 @@ void loops_latencies(uint64_t pairs, uint64_t *allocations, uint64_t *frees) {
         allocations[i] = made - begin;
         frees[i] = freed - made;
     }
+}
+
+void loops_latencies(uint64_t pairs, int frames, uint64_t *allocations, uint64_t *frees) {
+    descend_timed(pairs, frames, allocations, frees);
     hl_ignore_this_thread(1); // qsort may allocate
     qsort(allocations, pairs, sizeof *allocations, ascending);
     qsort(frees, pairs, sizeof *frees, ascending);

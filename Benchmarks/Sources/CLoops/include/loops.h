@@ -14,8 +14,9 @@ void loops_record_end(void);
 // malloc(64) and free, `pairs` times in each of `threads` threads, below `frames` frames.
 void loops_pairs(uint64_t pairs, int threads, int frames);
 
-// Ticks that single calls took, sorted: malloc's to `allocations`, free's to `frees`; each has room for `pairs`.
-void loops_latencies(uint64_t pairs, uint64_t *allocations, uint64_t *frees);
+// Ticks that single calls took below `frames` frames, sorted: malloc's to `allocations`, free's to `frees`; each has room
+// for `pairs`. One reading of the counter is part of each.
+void loops_latencies(uint64_t pairs, int frames, uint64_t *allocations, uint64_t *frees);
 // Nanoseconds of one tick of the counter used for latencies.
 double loops_tick_ns(void);
 
