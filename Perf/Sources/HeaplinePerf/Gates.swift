@@ -29,7 +29,8 @@ struct Gates {
 
     private func fastPath() throws -> Bool {
         let path = try FastPath(library: tools.preload, tools: tools)
-        let rows = try FastPath.entries.map { try path.row($0) }
+        let entries = FastPath.entries + FastPath.continuations.filter { path.symbols[$0] != nil }
+        let rows = try entries.map { try path.row($0) }
         var good = true
         for row in rows {
             if row.locked > 0 {
