@@ -91,7 +91,7 @@ struct ProcessHistory: ~Copyable {
     mutating func consume(_ records: UnsafeBufferPointer<hl_record>, _ shared: inout SharedHistory) {
         // Far enough ahead for a load from memory, near enough to be still there.
         let ahead = 12
-        let isLarge = live.count > 8192
+        let isLarge = liveBlocks > 8192
         let count = records.count
         for index in 0..<count {
             let record = unsafe records[index]
