@@ -30,12 +30,12 @@ bench: ## Micro-benchmarks, in process
 PERF = swift build -c release --product heapline && swift run --package-path Perf -c release HeaplinePerf
 
 .PHONY: perf
-perf: ## Whole programs under every mode and every peer; QUICK=1: within five minutes
-	$(PERF) costs $(if $(QUICK),--quick)
+perf: ## Whole programs under every mode and every peer; QUICK=1: within five minutes, MINUTES=N: within N
+	$(PERF) costs $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES))
 
 .PHONY: scale
 scale: ## Cost as work grows: events, threads, live blocks, depth, stacks; QUICK=1: within three minutes
-	$(PERF) scale $(if $(QUICK),--quick)
+	$(PERF) scale $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES))
 
 .PHONY: gates
 gates: ## Check the hot path's instructions against Perf/*.golden

@@ -193,7 +193,7 @@ static enum hl_step step_frame_pointer(struct hl_cursor *cursor, struct hl_stack
         return HL_STEP_OUTERMOST; // where the kernel put the arguments: the dynamic linker's undescribed entry
     }
     if (cursor->exact && cursor->link_known && is_return_address(cursor->link)) {
-        // Interrupted where x30 still tells the caller: a stub that only jumps on, such as a PLT entry.
+        // Interrupted where x30 still tells the caller: code that only jumps on, such as a PLT entry.
         cursor->pc = cursor->link;
         cursor->slot = 0;
         cursor->fp_slot = 0;

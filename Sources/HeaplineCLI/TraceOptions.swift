@@ -16,22 +16,24 @@ struct TraceOptions: ParsableArguments {
 
     /// Opens a trace, adds up its events and names its stacks.
     func tree(_ file: String) throws(TraceError) -> CallTree {
-        try Self.tree(file, process: process, noSymbols: noSymbols)
+        let trace = try Trace.open(file)
+        guard let process else { return try tree(trace, processes: nil) }
+        let chosen = trace.processes.filter { $0.pid == process }.map(\.id)
+        if chosen.isEmpty {
+            let known = trace.processes.map { String($0.pid) }.joined(separator: ", ")
+            throw TraceError(.foreign, path: file, message: "has no process \(process); there are: \(known)")
+        }
+        return try tree(trace, processes: Set(chosen))
     }
 
-    static func tree(_ file: String, process: UInt32? = nil, noSymbols: Bool) throws(TraceError) -> CallTree {
-        let trace = try Trace.open(file)
-        var options = HistoryOptions()
-        if let process {
-            let chosen = trace.processes.filter { $0.pid == process }.map(\.id)
-            if chosen.isEmpty {
-                let known = trace.processes.map { String($0.pid) }.joined(separator: ", ")
-                throw TraceError(.foreign, path: file, message: "has no process \(process); there are: \(known)")
-            }
-            options.processes = Set(chosen)
-        }
+    /// The same for some processes of an open trace, by their indexes.
+    func tree(_ trace: Trace, processes: Set<Int>?) throws(TraceError) -> CallTree {
+        try Self.tree(trace, processes: processes, noSymbols: noSymbols)
+    }
+
+    static func tree(_ trace: Trace, processes: Set<Int>?, noSymbols: Bool) throws(TraceError) -> CallTree {
         var symbols = SymbolizerOptions()
         if noSymbols { symbols.tool = .none }
-        return try CallTree(try trace.history(options), symbols: symbols)
+        return try CallTree(try trace.history(HistoryOptions(processes: processes)), symbols: symbols)
     }
 }

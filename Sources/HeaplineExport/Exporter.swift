@@ -69,6 +69,12 @@ public struct Exporter {
         }
     }
 
+    /// The process to write in a format that holds only one, when the history has several: the one that allocated most.
+    public func process(for format: ExportFormat) -> TraceProcess? {
+        guard format.holdsOneProcess, processes.count > 1 else { return nil }
+        return processes.max { history.processTotals[$0.id].allocations < history.processTotals[$1.id].allocations }
+    }
+
     /// What a reader of the export should know of the recording: one sentence each.
     public var notes: [String] {
         var notes: [String] = []

@@ -36,6 +36,7 @@ struct Table {
             events where the workload can be made smaller; then the trace's fixed size weighs more in *bytes*.
 
             """
+        text += summary
         let workloads = results.cells.reduce(into: [String]()) { if !$0.contains($1.workload) { $0.append($1.workload) } }
         for workload in workloads {
             let cells = results.cells.filter { $0.workload == workload }
@@ -63,6 +64,22 @@ struct Table {
             text += "\n## Not run\n\n" + results.notRun.map { "- \($0)\n" }.joined()
         }
         text += "\n## Versions\n\n" + machine.versions.sorted { $0.key < $1.key }.map { "- \($0.key): \($0.value)\n" }.joined()
+        return text
+    }
+
+    /// One line for each workload: nanoseconds of wall time added per event, with the system's allocator.
+    private var summary: String {
+        let columns = [
+            "hooks only (off)", "count", "sample, depth 32", "all, depth 0", "all, depth 32", "heaptrack", "heaptrack -r", "LTTng-UST libc", "memusage",
+        ]
+        var text = "\n## Summary: ns of wall time added per event\n\n| workload | untraced | \(columns.joined(separator: " | ")) |\n"
+        text += "|---|--:|" + String(repeating: "--:|", count: columns.count) + "\n"
+        let workloads = results.cells.reduce(into: [String]()) { if !$0.contains($1.workload) { $0.append($1.workload) } }
+        for workload in workloads {
+            let cells = results.cells.filter { $0.workload == workload && $0.allocator == .system }
+            let values = columns.map { column in Self.number(cells.first { $0.tracer == column }?.addedWall?.median) }
+            text += "| \(workload) | \(Self.number(cells.first?.untracedNsPerEvent)) | \(values.joined(separator: " | ")) |\n"
+        }
         return text
     }
 

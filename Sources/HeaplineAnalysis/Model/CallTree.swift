@@ -86,6 +86,15 @@ public final class CallTree {
         return result
     }
 
+    /// Calls `body` with the index of each frame of a stack in ``frames``, inner to outer.
+    public func forEachFrame(_ node: Int, _ body: (Int) -> Void) {
+        var at = node
+        while at >= Self.rootCount {
+            body(nodes[at].frame)
+            at = nodes[at].parent
+        }
+    }
+
     /// Why a stack ends where it does.
     public func end(_ node: Int) -> StackEnd {
         var at = node

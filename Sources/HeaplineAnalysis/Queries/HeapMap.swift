@@ -71,7 +71,8 @@ public struct HeapMap: Sendable {
 
     private func region(of block: Block) -> Int? {
         regions.firstIndex { region in
-            region.process == block.process && block.address >= region.start && block.address - region.start < region.bytes
+            region.process == block.process && block.address >= region.start
+                && block.address - region.start < region.bytes
         }
     }
 

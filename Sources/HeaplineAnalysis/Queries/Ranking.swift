@@ -47,15 +47,21 @@ extension CallTree {
 
     /// A total order of stacks by the names of their calls, inner to outer.
     public func precedes(_ a: Int, _ b: Int) -> Bool {
-        guard a != b else { return false }
-        let (x, y) = (frames(a), frames(b))
-        for (p, q) in zip(x, y) where p != q {
-            if p.function != q.function { return p.function < q.function }
-            if p.module != q.module { return p.module < q.module }
-            if p.file != q.file { return (p.file ?? "") < (q.file ?? "") }
-            if p.line != q.line { return (p.line ?? 0) < (q.line ?? 0) }
-            return p.inlined && !q.inlined
+        var (x, y) = (a, b)
+        while x != y, x >= Self.rootCount, y >= Self.rootCount {
+            if nodes[x].frame != nodes[y].frame { return precedes(frames[nodes[x].frame], frames[nodes[y].frame]) }
+            (x, y) = (nodes[x].parent, nodes[y].parent)
         }
-        return x.count != y.count ? x.count < y.count : a < b
+        // The same calls so far: the one that ends here comes first, and of two that end, the one with the smaller root.
+        let (xEnds, yEnds) = (x < Self.rootCount, y < Self.rootCount)
+        return xEnds == yEnds ? x < y : xEnds
+    }
+
+    private func precedes(_ p: SymbolFrame, _ q: SymbolFrame) -> Bool {
+        if p.function != q.function { return p.function < q.function }
+        if p.module != q.module { return p.module < q.module }
+        if p.file != q.file { return (p.file ?? "") < (q.file ?? "") }
+        if p.line != q.line { return (p.line ?? 0) < (q.line ?? 0) }
+        return p.inlined && !q.inlined
     }
 }

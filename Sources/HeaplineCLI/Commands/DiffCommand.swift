@@ -51,8 +51,8 @@ struct DiffCommand: ParsableCommand {
     func run() throws {
         do throws(TraceError) {
             if let html { return try writePage(to: html) }
-            let before = try TraceOptions.tree(old, noSymbols: noSymbols)
-            let diff = TraceDiff(old: before, new: try TraceOptions.tree(new, noSymbols: noSymbols))
+            let before = try tree(old)
+            let diff = TraceDiff(old: before, new: try tree(new))
             if json {
                 diff.json(oldPath: old, newPath: new) { Output.write($0) }
             } else {
@@ -70,5 +70,9 @@ struct DiffCommand: ParsableCommand {
         let before = try Report(try Trace.open(old), symbols: symbols)
         let now = try Report(try Trace.open(new), options: HistoryOptions(activity: true), symbols: symbols)
         try HTMLReport(now, comparedTo: before).write(to: html, force: force)
+    }
+
+    private func tree(_ file: String) throws(TraceError) -> CallTree {
+        try TraceOptions.tree(try Trace.open(file), processes: nil, noSymbols: noSymbols)
     }
 }

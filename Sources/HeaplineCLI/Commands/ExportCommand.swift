@@ -68,7 +68,7 @@ struct ExportCommand: ParsableCommand {
                 throw CommandFailure("\(format.rawValue) is no text; name a file with -o")
             }
             if !toStandardOutput { try ExportFile.check(output, force: force) }
-            let exporter = Exporter(try traceOptions.tree(file))
+            let exporter = try exporter(format)
             let measure = measure.flatMap(Measure.init(rawValue:)) ?? .bytes
             if toStandardOutput {
                 let sink = ExportSink { bytes throws(TraceError) in
@@ -85,5 +85,15 @@ struct ExportCommand: ParsableCommand {
             Terminal.error("heapline: \(error)")
             throw ExitCode(1)
         }
+    }
+
+    /// An exporter of the whole trace, or of its largest process when the format holds only one.
+    private func exporter(_ format: ExportFormat) throws(TraceError) -> Exporter {
+        let all = Exporter(try traceOptions.tree(file))
+        guard let process = all.process(for: format) else { return all }
+        Terminal.error(
+            "heapline: \(format.rawValue) holds one process: \(process.name) (pid \(process.pid)) is written, "
+                + "as it allocated most of \(all.history.trace.processes.count); --process chooses another")
+        return Exporter(try traceOptions.tree(all.history.trace, processes: [process.id]))
     }
 }

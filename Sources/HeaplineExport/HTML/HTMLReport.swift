@@ -8,9 +8,9 @@
 // The file stays below `byteLimit` whatever the trace: what is held of each stack is halved until it fits, and the page
 // says what it left out. Range selection needs a history with activity (HistoryOptions.activity).
 
+internal import Glibc
 public import HeaplineAnalysis
 public import HeaplineCollector
-internal import Glibc
 
 /// A page that shows a history, or compares two.
 public struct HTMLReport {
@@ -37,7 +37,12 @@ public struct HTMLReport {
         try self.init(reports: [report, old], title: title)
     }
 
-    private init(reports: [Report], title: String?) throws(TraceError) {
+    /// For tests: another limit.
+    package init(_ report: Report, byteLimit: Int) throws(TraceError) {
+        try self.init(reports: [report], title: nil, byteLimit: byteLimit)
+    }
+
+    private init(reports: [Report], title: String?, byteLimit: Int = byteLimit) throws(TraceError) {
         var limits = PageLimits()
         while true {
             var data: [UInt8] = []
@@ -48,7 +53,7 @@ public struct HTMLReport {
             if pages.count > 1 { members.append(("before", try pages[1].json())) }
             PageJSON.object(members).write(to: &data)
             let page = Self.page(data, title: title ?? pages[0].command)
-            if page.count <= Self.byteLimit || limits.stacks <= 50 {
+            if page.count <= byteLimit || limits.stacks <= 50 {
                 html = page
                 return
             }
@@ -89,7 +94,8 @@ public struct HTMLReport {
             PackageResources.data_js, PackageResources.format_js, PackageResources.dom_js, PackageResources.range_js,
             PackageResources.summary_js, PackageResources.timeline_js, PackageResources.flame_js,
             PackageResources.table_js, PackageResources.stacks_js, PackageResources.leaks_js,
-            PackageResources.compare_js, PackageResources.threads_js, PackageResources.histogram_js, PackageResources.heapmap_js, PackageResources.events_js, PackageResources.recording_js,
+            PackageResources.compare_js, PackageResources.threads_js, PackageResources.histogram_js,
+            PackageResources.heapmap_js, PackageResources.events_js, PackageResources.recording_js,
             PackageResources.main_js,
         ]
     }

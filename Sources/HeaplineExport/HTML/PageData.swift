@@ -80,7 +80,12 @@ struct PageData {
             let module = problem.module.isEmpty ? "code outside every module" : problem.module
             return PageJSON.object([
                 ("what", .text("stacks")),
-                ("text", .text("\(problem.allocations) allocations of \(problem.stacks) stacks end in \(module): \(problem.end.explanation)")),
+                (
+                    "text",
+                    .text(
+                        "\(problem.allocations) allocations of \(problem.stacks) stacks end in \(module): \(problem.end.explanation)"
+                    )
+                ),
                 ("fix", PageJSON(problem.remedy)),
             ])
         }

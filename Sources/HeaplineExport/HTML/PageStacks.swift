@@ -79,7 +79,8 @@ struct PageStacks {
             frames.add(string(frame.file))
             frames.add(frame.line ?? 0)
             frames.add(string(frame.module))
-            let flags = (frame.inlined ? 1 : 0) | (StackTrimming.isAllocator(frame) ? 2 : 0)
+            let flags =
+                (frame.inlined ? 1 : 0) | (StackTrimming.isAllocator(frame) ? 2 : 0)
                 | (StackTrimming.isStart(frame) ? 4 : 0) | (frame.isNamed ? 8 : 0)
             frames.add(flags)
             frameIndex[id] = frameIndex.count

@@ -24,7 +24,9 @@ struct PageTrust {
 
     private mutating func add(_ level: String, _ title: String, _ detail: String, fix: String? = nil) {
         items.append(
-            .object([("level", .text(level)), ("title", .text(title)), ("detail", .text(detail)), ("fix", PageJSON(fix))]))
+            .object([
+                ("level", .text(level)), ("title", .text(title)), ("detail", .text(detail)), ("fix", PageJSON(fix)),
+            ]))
     }
 
     private mutating func recorded() {
@@ -65,11 +67,14 @@ struct PageTrust {
         let count = trace.processes.count
         add(
             "ok", count == 1 ? "1 process" : "\(count) processes",
-            count == 1 ? "One program image was recorded." : "All are added up here; the table of processes is under Recording.")
+            count == 1
+                ? "One program image was recorded."
+                : "All are added up here; the table of processes is under Recording.")
     }
 
     private mutating func add(_ gap: Gap) {
-        let who = gap.process.map { " in \(history.trace.processes[$0].name) (pid \(history.trace.processes[$0].pid))" } ?? ""
+        let who =
+            gap.process.map { " in \(history.trace.processes[$0].name) (pid \(history.trace.processes[$0].pid))" } ?? ""
         switch gap.kind {
         case .lost(let cause, let count):
             add("bad", "\(count) events lost\(who)", "\(cause.explanation).", fix: cause.remedy)
@@ -82,15 +87,19 @@ struct PageTrust {
                 "warn", "The recording was not closed", "The collector was ended, or it still writes.",
                 fix: "read it again when the recording is over")
         case .noFinalCounts:
-            add("warn", "No final counts\(who)", "The trace ends before the process did, so nothing confirms its totals.")
+            add(
+                "warn", "No final counts\(who)",
+                "The trace ends before the process did, so nothing confirms its totals.")
         case .mismatch(let what, let recorder, let events):
             add(
                 "bad", "Counts of \(what) disagree\(who)",
-                "The recorder counted \(recorder), the events add up to \(events).", fix: "record again; if it stays, report it")
+                "The recorder counted \(recorder), the events add up to \(events).",
+                fix: "record again; if it stays, report it")
         case .impliedFrees(let count):
             add(
                 "warn", "\(count) frees are missing\(who)",
-                "Addresses were handed out again without a free: something frees past the hooks, or those events were lost.")
+                "Addresses were handed out again without a free: something frees past the hooks, or those events were lost."
+            )
         case .paused:
             add("note", "Recording was paused\(who)", "What happened meanwhile is not here.")
         case .problem(let text): add("bad", "The recorder had trouble\(who)", text)
@@ -136,7 +145,8 @@ struct PageTrust {
         }
         if unnamed > 0 {
             add(
-                unnamed * 20 > all ? "warn" : "note", "\(Self.percent(unnamed, all)) of allocations come from functions without a name",
+                unnamed * 20 > all ? "warn" : "note",
+                "\(Self.percent(unnamed, all)) of allocations come from functions without a name",
                 "They are shown as addresses in their module.",
                 fix: tree.symbolProblems.first.map { "\($0.remedy); more under Recording" })
         } else if all > 0 {
@@ -156,7 +166,8 @@ struct PageTrust {
         let rate = Double(history.eventCount) / seconds
         let text = rate >= 1e6 ? "\((rate / 1e5).rounded() / 10) million" : "\(Int(rate.rounded()))"
         add(
-            "note", "Overhead", "\(history.eventCount) events, \(text) per second. What that cost is not measured in the program itself.",
+            "note", "Overhead",
+            "\(history.eventCount) events, \(text) per second. What that cost is not measured in the program itself.",
             fix: "compare with a run without heapline; --depth 8 or --mode sample cost less")
     }
 

@@ -159,8 +159,20 @@ extension Report {
         var place: [Int: Int] = [:]
         for (index, site) in order.enumerated() { place[site] = index }
 
+        // Frames repeat in nearly every stack: each is encoded once.
+        let frames = tree.frames.map { frame in
+            JSONWriter.encoded { json in
+                json.object { json in
+                    json.member("function", frame.function)
+                    json.member("file", frame.file)
+                    json.member("line", frame.line)
+                    json.member("module", frame.module)
+                    json.member("inlined", frame.inlined)
+                }
+            }
+        }
         json.array("sites") { json in
-            for index in order { json.object { json in self.site(&json, tree.sites[index]) } }
+            for index in order { json.object { json in self.site(&json, tree.sites[index], frames) } }
         }
         json.array("leaks") { json in
             for group in leaks.groups {
@@ -197,17 +209,9 @@ extension Report {
         }
     }
 
-    private func site(_ json: inout JSONWriter, _ sums: CallTree.StackSums) {
+    private func site(_ json: inout JSONWriter, _ sums: CallTree.StackSums, _ frames: [[UInt8]]) {
         json.array("stack") { json in
-            for frame in tree.frames(sums.node) {
-                json.object { json in
-                    json.member("function", frame.function)
-                    json.member("file", frame.file)
-                    json.member("line", frame.line)
-                    json.member("module", frame.module)
-                    json.member("inlined", frame.inlined)
-                }
-            }
+            tree.forEachFrame(sums.node) { json.value(encoded: frames[$0]) }
         }
         json.member("stackEnd", "\(tree.end(sums.node))")
         json.member("allocations", sums.allocations)

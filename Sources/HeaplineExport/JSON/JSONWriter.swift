@@ -28,7 +28,7 @@ public struct JSONWriter {
         body(&self)
         places.removeLast()
         buffer.append(UInt8(ascii: "}"))
-        flushIfLarge()
+        if places.count <= 2 { flushIfLarge() }
     }
 
     public mutating func array(_ body: (inout JSONWriter) -> Void) {
@@ -38,7 +38,7 @@ public struct JSONWriter {
         body(&self)
         places.removeLast()
         buffer.append(UInt8(ascii: "]"))
-        flushIfLarge()
+        if places.count <= 2 { flushIfLarge() }
     }
 
     /// The name of the next value; only in an object.
@@ -79,6 +79,21 @@ public struct JSONWriter {
     public mutating func null() {
         begin()
         buffer += "null".utf8
+    }
+
+    /// A value that is JSON already, for values that occur again and again; see ``encoded(_:)``.
+    public mutating func value(encoded bytes: [UInt8]) {
+        begin()
+        buffer += bytes
+    }
+
+    /// One value as JSON, to be written with ``value(encoded:)``.
+    public static func encoded(_ body: (inout JSONWriter) -> Void) -> [UInt8] {
+        var writer = JSONWriter { _ in }
+        // As deep as the place it goes to: outermost members and elements get lines of their own.
+        writer.places = [.array(hasMembers: false), .array(hasMembers: false), .array(hasMembers: false)]
+        body(&writer)
+        return writer.buffer
     }
 
     /// Writes what is left, and a newline.

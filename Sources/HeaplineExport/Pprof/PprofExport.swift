@@ -68,6 +68,8 @@ struct PprofExport {
         var functions: [FunctionKey: UInt64] = [:]
         var locations: [[Int]: UInt64] = [:]
         var mappings: [String: UInt64] = [:]
+        // Readers take the first mapping for the program.
+        if let program = export.processes.first?.executable, !program.isEmpty { _ = mapping(program, &mappings) }
         for sums in tree.sites {
             let values = Self.types.map { $0.measure.value(sums) }
             guard values.contains(where: { $0 > 0 }) else { continue }

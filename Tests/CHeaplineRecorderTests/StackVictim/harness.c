@@ -99,7 +99,7 @@ static const char *disagreement(uint32_t id, const struct reference *reference) 
     unsigned at = 0;
     for (; id >= HL_ROOT_COUNT; id = nodes[id].parent, at++) {
         if (at == reference->count) {
-            // The runtime gives up where a signal interrupted a stub without unwind information (aarch64's PLT).
+            // The runtime gives up where a signal interrupted an entry without unwind information (aarch64's PLT).
             if (at > 0 && reference->exact[at - 1]) {
                 return NULL;
             }

@@ -63,10 +63,12 @@ void victim_signals(int rounds) {
         descend((int)(harness_random() % 40));
     }
     install(SIGALRM, on_tick, SA_ONSTACK);
-    struct itimerval often = {{0, 200}, {0, 200}};
+    // Once per descent: a timer that went off by itself could, on a slow machine, leave no time between two handlers.
+    struct itimerval soon = {{0, 0}, {0, 50}};
     struct itimerval never = {{0, 0}, {0, 0}};
-    setitimer(ITIMER_REAL, &often, NULL);
-    for (int turn = 0; ticks < rounds && turn < 100000; turn++) {
+    for (int turn = 0; ticks < rounds && turn < 20000; turn++) {
+        soon.it_value.tv_usec = 20 + (int)(harness_random() % 100);
+        setitimer(ITIMER_REAL, &soon, NULL);
         descend((int)(harness_random() % 40));
     }
     setitimer(ITIMER_REAL, &never, NULL);

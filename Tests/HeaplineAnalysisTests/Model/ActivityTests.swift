@@ -47,8 +47,10 @@ import Testing
             for count in stride(from: 1, to: activity.spans.count, by: max(1, activity.spans.count / 12)) {
                 let entries = activity.spans[..<count].joined()
                 let then = try trace.history(upTo: UInt64(count) * activity.width - 1)
-                #expect(entries.reduce(0) { $0 + $1.allocations } == then.totals.allocations, "seed \(seed), span \(count)")
-                #expect(entries.reduce(0) { $0 + $1.bytes } == then.totals.bytesAllocated, "seed \(seed), span \(count)")
+                #expect(
+                    entries.reduce(0) { $0 + $1.allocations } == then.totals.allocations, "seed \(seed), span \(count)")
+                #expect(
+                    entries.reduce(0) { $0 + $1.bytes } == then.totals.bytesAllocated, "seed \(seed), span \(count)")
             }
         }
     }
@@ -93,7 +95,9 @@ import Testing
                 #expect(region.largestHole[span] == UInt64(hole), "seed \(seed), span \(span)")
                 for cell in 0..<HeapMap.cells {
                     let piece = used[(cell * Int(bytes) / HeapMap.cells)..<((cell + 1) * Int(bytes) / HeapMap.cells)]
-                    #expect((region.fill[span][cell] > 0) == piece.contains(true), "seed \(seed), span \(span), cell \(cell)")
+                    #expect(
+                        (region.fill[span][cell] > 0) == piece.contains(true),
+                        "seed \(seed), span \(span), cell \(cell)")
                 }
             }
         }

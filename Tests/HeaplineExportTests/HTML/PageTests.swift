@@ -52,19 +52,27 @@ import Testing
         try PageTrace.withDirectory { directory in
             let report = try page(directory)
             let path = directory + "/page.html"
-            #expect { try HTMLReport(report).write(to: path, force: false) } throws: { ($0 as? TraceError)?.code == .exists }
+            #expect { try HTMLReport(report).write(to: path, force: false) } throws: {
+                ($0 as? TraceError)?.code == .exists
+            }
             try HTMLReport(report).write(to: path, force: true)
         }
     }
 
-    /// 60,000 stacks of 30 calls: far more than a page can hold one by one.
-    @Test func `a page is at most 10 MB`() throws {
+    /// More stacks than the page may hold one by one: the smaller ones become one line, and the sums stay whole.
+    @Test func `a page stays below its limit`() throws {
         try PageTrace.withDirectory { directory in
-            let trace = directory + "/trace.heapline"
-            try PageTrace.write(to: trace, stacks: 60_000, depth: 30, milliseconds: 6, hasRegion: false)
-            let html = try HTMLReport(PageTrace.report(trace)).html
-            #expect(html.count <= HTMLReport.byteLimit)
-            #expect(html.count > 1_000_000)
+            let report = try page(directory, stacks: 3000, depth: 12, milliseconds: 6)
+            let whole = try HTMLReport(report, byteLimit: .max).html.count
+            let limit = whole * 2 / 3
+            let html = try HTMLReport(report, byteLimit: limit).html
+            #expect(html.count <= limit)
+            try HTMLReport(report, byteLimit: limit).write(to: directory + "/page.html", force: true)
+            guard Chromium.path != nil else { return }
+            let visit = try Chromium.visit(directory + "/page.html", hash: "#tab=stacks", errors: directory + "/errors")
+            #expect(visit.console == [])
+            #expect(visit.document.range(of: "smaller stacks") != nil)
+            #expect(visit.exact(card: "card-bytes") == report.history.totals.bytesAllocated)
         }
     }
 
@@ -104,9 +112,8 @@ import Testing
     @Test(.enabled(if: Chromium.path != nil, "chromium is not installed: pages were not looked at in a browser"))
     func `search and zoom find a function`() throws {
         try PageTrace.withDirectory { directory in
-            _ = try page(directory)
-            // Without modules, functions are known by their addresses: the third stack's second call.
-            let name = "0x" + String(0x10_0000 + (2 * 4 + 1) * 16, radix: 16)
+            let tree = try page(directory).tree
+            let name = tree.frames(tree.sites[2].node)[1].shortFunction
             let visit = try Chromium.visit(
                 directory + "/page.html", hash: "#search=\(name)&zoom=\(name)", errors: directory + "/errors")
             #expect(visit.console == [])

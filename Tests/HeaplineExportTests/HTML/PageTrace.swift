@@ -19,7 +19,9 @@ enum PageTrace {
         let made = unsafe mkdtemp(&template).map { unsafe String(cString: $0) }
         let path = try #require(made)
         defer {
-            for name in ["trace.heapline", "page.html", "errors", "second.heapline"] { unsafe unlink("\(path)/\(name)") }
+            for name in ["trace.heapline", "page.html", "errors", "second.heapline"] {
+                unsafe unlink("\(path)/\(name)")
+            }
             unsafe rmdir(path)
         }
         return try body(path)

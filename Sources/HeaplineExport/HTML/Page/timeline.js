@@ -285,7 +285,7 @@ const chart = {
     }
     const most = Math.max(1, ...valuesNow) * 1.05;
     const format = { rate: (value) => `${shortCount(value)}/s`, blocks: shortCount, resident: bytes }[kind];
-    this.grid(ctx, top, height, most, format, 2, kind === "resident");
+    this.grid(ctx, top, height, most, format, 3, kind === "resident");
     const y = (value) => top + height - (value / most) * height;
     const stroke = color(kind);
     this.path(ctx, valuesNow, y, stroke, `${stroke}33`, top + height, line.width * merge);
