@@ -24,12 +24,14 @@ HL_SLOW uint32_t hl_record_core(void) {
 HL_SLOW int hl_record_renew(struct hl_thread *self) {
     if (hl_load_relaxed(&self->skip) != HL_SKIP_STALE) return 0; // our own thread's
     hl_thread_renew(self);
-    return hl_load_relaxed(&self->skip) == 0;
+    // Looked at again: a thread's first event takes a while, and recording may have ended meanwhile.
+    return hl_load_relaxed(&self->skip) == 0 && hl_record_state() > HL_GATE_BUSY;
 }
 
 HL_SLOW void hl_record_skipped(struct hl_thread *self, enum hl_kind kind, uint64_t address, uint64_t size) {
     uint32_t skip = hl_load_relaxed(&self->skip); // our own thread's, or STALE, which waits
     if (skip & ~(HL_SKIP_STALE | HL_SKIP_LIMBO)) return; // the recorder's own, or asked to be left out
+    if (hl_record_state() <= HL_GATE_BUSY) return;       // ended meanwhile
     if (skip & HL_SKIP_STALE) hl_thread_renew(self);
     struct hl_thread_counts *sums = skip & HL_SKIP_LIMBO ? &hl_recorder.process->retired : self->counts;
     // Atomic, since all threads in limbo share one set of sums. Relaxed: sums, read when all is over.
@@ -59,8 +61,6 @@ void hl_record_alloc_otherwise(enum hl_kind kind, uint64_t address, uint64_t siz
         hl_record_skipped(self, address ? kind : HL_KIND_ALLOC_FAIL, address, size);
         return;
     }
-    state = hl_record_state(); // again: a thread's first event takes a while, and recording may have ended meanwhile
-    if (hl_unlikely(state <= HL_GATE_BUSY)) return;
     hl_bump(&self->counts->allocations, 1);
     hl_bump(&self->counts->bytes, size);
     if (state == HL_GATE_COUNT) return;
@@ -78,8 +78,6 @@ void hl_record_free_otherwise(enum hl_kind kind, uint64_t address, uintptr_t pc,
         hl_record_skipped(self, kind, address, 0);
         return;
     }
-    state = hl_record_state(); // again, as above
-    if (hl_unlikely(state <= HL_GATE_BUSY)) return;
     hl_bump(&self->counts->frees, 1);
     if (state == HL_GATE_COUNT) return;
     if (state == HL_GATE_SAMPLE && (hl_likely(!hl_sample_may_hold(address)) || !hl_sample_drop(address))) return;

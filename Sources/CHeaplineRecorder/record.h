@@ -69,7 +69,10 @@ HL_HOT struct hl_thread *hl_record_begin(uint32_t *state) {
         if (*state != HL_GATE_WAKE || (*state = hl_gate_wake()) <= HL_GATE_BUSY) return NULL;
     }
     struct hl_thread *self = hl_thread_self;
-    if (hl_unlikely(!self)) self = hl_thread_enter();
+    if (hl_unlikely(!self)) {
+        self = hl_thread_enter();
+        if (hl_record_state() <= HL_GATE_BUSY) return NULL; // that takes a while, and recording may have ended meanwhile
+    }
     return self;
 }
 

@@ -42,15 +42,17 @@ internal import Synchronization
         }
         let start = unsafe Start(self, ready)
         let context = unsafe Unmanaged.passRetained(start).toOpaque()
-        let error = unsafe pthread_create(&thread, nil, { context in
-            let start = unsafe Unmanaged<Start>.fromOpaque(context!).takeRetainedValue()
-            Recorder.ignoreThisThread(true)
-            let drain = start.drain
-            drain.prepare()
-            unsafe sem_post(start.ready)
-            drain.run()
-            return nil
-        }, context)
+        let error = unsafe pthread_create(
+            &thread, nil,
+            { context in
+                let start = unsafe Unmanaged<Start>.fromOpaque(context!).takeRetainedValue()
+                Recorder.ignoreThisThread(true)
+                let drain = start.drain
+                drain.prepare()
+                unsafe sem_post(start.ready)
+                drain.run()
+                return nil
+            }, context)
         guard error == 0 else {
             unsafe Unmanaged<Start>.fromOpaque(context).release()
             throw TraceError(.system, path: writer.path, errno: error, message: "no thread could be made to write it")

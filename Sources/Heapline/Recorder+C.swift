@@ -66,13 +66,15 @@ extension Recorder {
     }
 
     private static func check(
-        _ code: Int32, state: RecorderError = RecorderError(.notRunning, "no recording of this process is in that state")
+        _ code: Int32,
+        state: RecorderError = RecorderError(.notRunning, "no recording of this process is in that state")
     ) throws(RecorderError) {
         switch code {
         case 0: return
         case HL_ERROR_STATE.rawValue: throw state
         case HL_ERROR_ARGUMENT.rawValue: throw RecorderError(.argument, "the recorder knows no such value")
-        case HL_ERROR_UNSUPPORTED.rawValue: throw RecorderError(.unsupported, "this system has no restartable sequences")
+        case HL_ERROR_UNSUPPORTED.rawValue:
+            throw RecorderError(.unsupported, "this system has no restartable sequences")
         default:
             let problem = unsafe String(cString: hl_last_problem())
             throw RecorderError(.system, problem.isEmpty ? "the system refused memory or a file" : problem)

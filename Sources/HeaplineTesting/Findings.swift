@@ -41,7 +41,9 @@ struct Findings {
                 named = names
                 for (stack, sums) in groups.sorted(by: { ($0.value.bytes, $0.key) > ($1.value.bytes, $1.key) }) {
                     if frames(names, stack).contains(where: Self.isMadeOnce) { continue }
-                    messages.append("\(sums.blocks) blocks of \(sums.bytes) bytes leaked: \(text(names, stack))")
+                    messages.append(
+                        "\(sums.blocks) \(sums.blocks == 1 ? "block" : "blocks") of \(sums.bytes) bytes leaked: \(text(names, stack))"
+                    )
                 }
             }
         }
@@ -71,7 +73,8 @@ struct Findings {
 
     private func text(_ names: CallTree, _ stack: UInt32) -> String {
         let calls = StackTrimming.trim(frames(names, stack)).prefix(6).map { frame in
-            frame.line.map { "\(frame.function) (\(frame.file?.split(separator: "/").last ?? ""):\($0))" } ?? frame.function
+            let name = ShortName.of(frame.function)
+            return frame.line.map { "\(name) (\(frame.file?.split(separator: "/").last ?? ""):\($0))" } ?? name
         }
         return calls.isEmpty ? "no stack" : calls.joined(separator: " ← ")
     }

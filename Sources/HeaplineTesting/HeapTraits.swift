@@ -62,7 +62,11 @@ final class Measurement: Sendable {
 
     private let checks: Mutex<[HeapCheck]>
 
-    init(_ check: HeapCheck) { checks = Mutex([check]) }
+    init(_ check: HeapCheck) {
+        var first = [check]
+        first.reserveCapacity(8)  // traits add theirs while the recording runs
+        checks = Mutex(first)
+    }
 
     func add(_ check: HeapCheck) { checks.withLock { $0.append(check) } }
 

@@ -21,10 +21,12 @@ internal import Synchronization
         unsafe work = .allocate(capacity: 1)
         unsafe sem_init(work, 0, 0)
         let context = unsafe Unmanaged.passRetained(self).toOpaque()
-        let error = unsafe pthread_create(&thread, nil, { context in
-            unsafe Unmanaged<MeasuringExecutor>.fromOpaque(context!).takeRetainedValue().run()
-            return nil
-        }, context)
+        let error = unsafe pthread_create(
+            &thread, nil,
+            { context in
+                unsafe Unmanaged<MeasuringExecutor>.fromOpaque(context!).takeRetainedValue().run()
+                return nil
+            }, context)
         precondition(error == 0, "no thread could be made for a test's measurement: error \(error)")
         pthread_detach(thread)
     }

@@ -37,7 +37,8 @@ struct ThreadHeap {
             trace.processes[0].threads.indices.filter { trace.processes[0].threads[$0].tid == tid }.map(UInt32.init))
         var foreign: [UInt32: Bool] = [:]
         unsafe try trace.source.replay(processes: nil) { _, records in
-            for unsafe record in unsafe records {
+            for index in records.indices {
+                let record = unsafe records[index]
                 switch UInt32(record.time_kind & 0xff) {
                 case HL_KIND_ALLOC.rawValue, HL_KIND_REALLOC_ALLOC.rawValue:
                     remove(record.address)

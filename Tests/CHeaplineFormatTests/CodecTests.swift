@@ -41,31 +41,44 @@ struct Random: RandomNumberGenerator {
     }
 
     func same(_ a: [hl_record], _ b: [hl_record]) -> Bool {
-        a.count == b.count && zip(a, b).allSatisfy {
-            $0.time_kind == $1.time_kind && $0.address == $1.address && $0.size == $1.size && $0.stack == $1.stack
-                && $0.thread == $1.thread
-        }
+        a.count == b.count
+            && zip(a, b).allSatisfy {
+                $0.time_kind == $1.time_kind && $0.address == $1.address && $0.size == $1.size && $0.stack == $1.stack
+                    && $0.thread == $1.thread
+            }
     }
 
     /// A program as programs are: few sites, blocks that are reused, most of them short-lived.
     func realistic(_ count: Int, _ random: inout Random) -> [hl_record] {
-        var records: [hl_record] = [], live: [UInt64] = [], freed: [UInt64] = []
-        var top: UInt64 = 0x5555_0000_0000, ticks: UInt64 = .random(in: 0...1 << 40, using: &random), thread: UInt32 = 0
+        var records: [hl_record] = []
+        var live: [UInt64] = []
+        var freed: [UInt64] = []
+        var top: UInt64 = 0x5555_0000_0000
+        var ticks: UInt64 = .random(in: 0...1 << 40, using: &random)
+        var thread: UInt32 = 0
         for _ in 0..<count {
             ticks += .random(in: 0...3000, using: &random)
             if Int.random(in: 0..<50, using: &random) == 0 { thread = .random(in: 0...5, using: &random) }
             if live.count > 100 || (!live.isEmpty && Bool.random(using: &random)) {
-                let index = Bool.random(using: &random) ? live.count - 1 : Int.random(in: 0..<live.count, using: &random)
+                let index =
+                    Bool.random(using: &random) ? live.count - 1 : Int.random(in: 0..<live.count, using: &random)
                 let address = live.remove(at: index)
                 freed.append(address)
                 let kind = Int.random(in: 0..<9, using: &random) == 0 ? HL_KIND_REALLOC_FREE : HL_KIND_FREE
-                records.append(hl_record(time_kind: ticks << 8 | UInt64(kind.rawValue), address: address, size: 0, stack: 0, thread: thread))
+                records.append(
+                    hl_record(
+                        time_kind: ticks << 8 | UInt64(kind.rawValue), address: address, size: 0, stack: 0,
+                        thread: thread))
             } else {
-                let site = UInt32.random(in: 16..<40, using: &random), size = UInt64(site) * 24
+                let site = UInt32.random(in: 16..<40, using: &random)
+                let size = UInt64(site) * 24
                 let address = freed.popLast() ?? top
                 if address == top { top += (size + 23) & ~15 }
                 live.append(address)
-                records.append(hl_record(time_kind: ticks << 8 | UInt64(HL_KIND_ALLOC.rawValue), address: address, size: size, stack: site, thread: thread))
+                records.append(
+                    hl_record(
+                        time_kind: ticks << 8 | UInt64(HL_KIND_ALLOC.rawValue), address: address, size: size,
+                        stack: site, thread: thread))
             }
         }
         return records
@@ -75,10 +88,12 @@ struct Random: RandomNumberGenerator {
     func arbitrary(_ count: Int, _ random: inout Random) -> [hl_record] {
         (0..<count).map { _ in
             let kind = UInt64.random(in: 1..<UInt64(HL_KIND_COUNT_.rawValue), using: &random)
-            let free = kind == 2 || kind == 3, plain = Bool.random(using: &random)
+            let free = kind == 2 || kind == 3
+            let plain = Bool.random(using: &random)
             return hl_record(
                 time_kind: UInt64.random(in: 0..<1 << 56, using: &random) << 8 | kind, address: random.next(),
-                size: free && plain ? 0 : random.next(), stack: free && plain ? 0 : UInt32(truncatingIfNeeded: random.next()),
+                size: free && plain ? 0 : random.next(),
+                stack: free && plain ? 0 : UInt32(truncatingIfNeeded: random.next()),
                 thread: UInt32(truncatingIfNeeded: random.next()))
         }
     }
@@ -87,12 +102,15 @@ struct Random: RandomNumberGenerator {
         let seed = UInt64.random(in: 1...UInt64.max)
         print("CodecTests.roundTrip \(number): seed \(seed)")
         var random = Random(seed)
-        let count = number < 2 ? number : Int.random(in: 1...(number % 4 == 0 ? Int(HL_EVENTS_MAX) : 2000), using: &random)
+        let count =
+            number < 2 ? number : Int.random(in: 1...(number % 4 == 0 ? Int(HL_EVENTS_MAX) : 2000), using: &random)
         let records = number % 3 == 0 ? arbitrary(count, &random) : realistic(count, &random)
         let bytes = encode(records)
         let back = decode(bytes, count: count, first: (records.first?.time_kind ?? 0) >> 8)
         #expect(same(back ?? [], records), "seed \(seed), \(count) records")
-        if number % 3 != 0, count > 1000 { #expect(bytes.count < count * 8, "seed \(seed): \(bytes.count) bytes for \(count)") }
+        if number % 3 != 0, count > 1000 {
+            #expect(bytes.count < count * 8, "seed \(seed): \(bytes.count) bytes for \(count)")
+        }
     }
 
     /// The worked examples of the article TraceFormat, byte by byte.
@@ -111,7 +129,8 @@ struct Random: RandomNumberGenerator {
         #expect(same(decode(lengths + columns, count: 4, first: 1000) ?? [], records))
 
         let nodes = [
-            hl_node(pc: 0x401136, parent: 1, flags: HL_NODE_VALID), hl_node(pc: 0x401150, parent: 16, flags: HL_NODE_VALID),
+            hl_node(pc: 0x401136, parent: 1, flags: HL_NODE_VALID),
+            hl_node(pc: 0x401150, parent: 16, flags: HL_NODE_VALID),
         ]
         var bytes = [UInt8](repeating: 0, count: 48)
         let size = unsafe hl_nodes_encode(nodes, 2, 16, &bytes)
@@ -145,7 +164,9 @@ struct Random: RandomNumberGenerator {
             switch Int.random(in: 0..<4, using: &random) {
             case 0: bytes.removeLast(Int.random(in: 1...bytes.count, using: &random))
             case 1: bytes.append(contentsOf: (0..<9).map { _ in UInt8(truncatingIfNeeded: random.next()) })
-            case 2: bytes[Int.random(in: 0..<min(28, bytes.count), using: &random)] ^= UInt8.random(in: 1...255, using: &random)
+            case 2:
+                bytes[Int.random(in: 0..<min(28, bytes.count), using: &random)] ^= UInt8.random(
+                    in: 1...255, using: &random)
             default:
                 for _ in 0..<Int.random(in: 1...20, using: &random) {
                     bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8(truncatingIfNeeded: random.next())
@@ -163,7 +184,8 @@ struct Random: RandomNumberGenerator {
         let seed = UInt64.random(in: 1...UInt64.max)
         print("CodecTests.nodesRoundTrip \(number): seed \(seed)")
         var random = Random(seed)
-        let first = UInt64.random(in: 16...100_000, using: &random), count = Int.random(in: 1...5000, using: &random)
+        let first = UInt64.random(in: 16...100_000, using: &random)
+        let count = Int.random(in: 1...5000, using: &random)
         let nodes = (0..<count).map { (i: Int) -> hl_node in
             hl_node(
                 pc: random.next() >> UInt64.random(in: 8...40, using: &random),

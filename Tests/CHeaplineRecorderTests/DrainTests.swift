@@ -28,10 +28,12 @@ private func write(_ thread: UInt64, _ count: UInt64) {
 private func startWriter(_ thread: UInt64) -> pthread_t {
     var id = pthread_t()
     let context = unsafe UnsafeMutableRawPointer(bitPattern: UInt(thread))
-    let error = unsafe pthread_create(&id, nil, { context in
-        write(UInt64(UInt(bitPattern: context)), perThread)
-        return nil
-    }, context)
+    let error = unsafe pthread_create(
+        &id, nil,
+        { context in
+            write(UInt64(UInt(bitPattern: context)), perThread)
+            return nil
+        }, context)
     precondition(error == 0)
     return id
 }
@@ -97,7 +99,8 @@ private func drainWhileWriting(_ backend: hl_backend) {
         let ticks = record.time_kind >> 8
         precondition(ticks >= lastTicks[core, default: 0], "ticks never fall within a core")
         lastTicks[core] = ticks
-        let thread = record.address >> 32 & 0xff, number = (record.address & 0xffff_ffff) * 2 + (record.time_kind & 0xff) - 1
+        let thread = record.address >> 32 & 0xff
+        let number = (record.address & 0xffff_ffff) * 2 + (record.time_kind & 0xff) - 1
         precondition(seen[thread, default: []].insert(number).inserted, "event \(number) of \(thread) came twice")
         next[Int(thread)] += 1
         if number % 2 == 0 { precondition(record.size == 16 + thread) }

@@ -11,7 +11,9 @@ import Testing
     static let backends = ["rseq", "cas"]
 
     /// Runs a linked program in a fresh directory, and checks that it left no session behind.
-    func run<R>(_ program: String, _ arguments: (String) -> [String], _ body: (String, Harness.Outcome) throws -> R) throws -> R {
+    func run<R>(_ program: String, _ arguments: (String) -> [String], _ body: (String, Harness.Outcome) throws -> R)
+        throws -> R
+    {
         try Harness.withDirectory { directory in
             let trace = directory + "/t"
             let sessions = directory + "/sessions"
@@ -87,7 +89,9 @@ import Testing
             let notes = history.trace.processes[0].notes.map(\.kind)
             #expect(notes == [.mark("one"), .pause, .resume, .mark("two")])
             func depth(_ size: UInt64) -> Int? {
-                history.sites.first { $0.allocations > 1 && $0.bytes == size * $0.allocations }.map { history.trace.stack($0).frames.count }
+                history.sites.first { $0.allocations > 1 && $0.bytes == size * $0.allocations }.map {
+                    history.trace.stack($0).frames.count
+                }
             }
             #expect(depth(40)! > 2 && depth(56) == 2 && depth(72) == 0)
 
@@ -99,14 +103,16 @@ import Testing
 
     @Test(arguments: backends) func twoRecordingsWithThreadsAlive(_ backend: String) throws {
         try run("LinkedHooks", { ["twice", backend, $0] }) { path, _ in
-            let first = try history(path + ".1"), second = try history(path + ".2")
+            let first = try history(path + ".1")
+            let second = try history(path + ".2")
             #expect(first.gaps.isEmpty && second.gaps.isEmpty, "\(first.gaps) \(second.gaps)")
             #expect(first.allocations(ofSize: 32) == 4000 && first.totals.frees >= 4000)
             #expect(second.allocations(ofSize: 48) == 2100)
             #expect(second.allocations(ofSize: 40) == 0 && second.allocations(ofSize: 32) == 0)
             #expect(first.threads.filter { $0.allocations == 1000 }.count == 4)
             #expect(second.threads.filter { $0.allocations == 700 }.count == 3)
-            let site = try #require(second.sites.first { $0.allocations == 2100 }, "the first event of each thread has its stack")
+            let site = try #require(
+                second.sites.first { $0.allocations == 2100 }, "the first event of each thread has its stack")
             #expect(second.trace.stack(site).frames.count > 2)
         }
     }
@@ -123,7 +129,8 @@ import Testing
 
     @Test(arguments: backends) func forkWhileRecording(_ backend: String) throws {
         try run("LinkedHooks", { ["fork", backend, $0] }) { path, _ in
-            let parent = try history(path), child = try history(path + ".child")
+            let parent = try history(path)
+            let child = try history(path + ".child")
             #expect(parent.gaps.isEmpty && child.gaps.isEmpty, "\(parent.gaps) \(child.gaps)")
             #expect(parent.allocations(ofSize: 40) == 13 && parent.trace.processes.count == 1)
             #expect(child.totals.allocations == 5 && child.allocations(ofSize: 48) == 5)

@@ -19,9 +19,15 @@ nonisolated(unsafe) private var keep: UnsafeMutableRawPointer?
 @Suite(.serialized) struct HeapTraitTests {
     @Test func budgetsAreExact() throws {
         try withHeapBudget(allocations: 100, bytes: 4800, peak: 48) { allocate(100, 48) }
-        try expectIssue("100 allocations, the budget is 99") { try withHeapBudget(allocations: 99) { allocate(100, 48) } }
-        try expectIssue("4800 bytes allocated, the budget is 4799") { try withHeapBudget(bytes: 4799) { allocate(100, 48) } }
-        try expectIssue("48 bytes alive at once, the budget is 47") { try withHeapBudget(peak: 47) { allocate(100, 48) } }
+        try expectIssue("100 allocations, the budget is 99") {
+            try withHeapBudget(allocations: 99) { allocate(100, 48) }
+        }
+        try expectIssue("4800 bytes allocated, the budget is 4799") {
+            try withHeapBudget(bytes: 4799) { allocate(100, 48) }
+        }
+        try expectIssue("48 bytes alive at once, the budget is 47") {
+            try withHeapBudget(peak: 47) { allocate(100, 48) }
+        }
     }
 
     @Test func budgetOfNothing() throws {
@@ -30,12 +36,16 @@ nonisolated(unsafe) private var keep: UnsafeMutableRawPointer?
 
     @Test func leaksAreNamed() throws {
         try withNoLeaks { allocate(10, 64) }
-        try expectIssue("1 blocks of 12345 bytes leaked: leak") { try withNoLeaks { leak(12_345) } }
+        try expectIssue("1 block of 12345 bytes leaked: HeaplineTestingTests.leak") { try withNoLeaks { leak(12_345) } }
     }
 
     /// Exactly an issue with this text, and no other one.
     func expectIssue(_ text: String, _ body: () throws -> Void) throws {
-        try withKnownIssue { try body() } matching: { issue in issue.comments.contains { $0.rawValue.contains(text) } }
+        try withKnownIssue {
+            try body()
+        } matching: { issue in
+            issue.comments.contains { $0.rawValue.contains(text) }
+        }
     }
 
     @Test func errorsComeThrough() {

@@ -38,10 +38,12 @@ func withBusyThreads(_ count: Int, _ body: () throws -> Void) rethrows {
     var threads: [pthread_t] = []
     for _ in 0..<count {
         var thread = pthread_t()
-        unsafe pthread_create(&thread, nil, { _ in
-            while unsafe busy { blocks(100, 64) }
-            return nil
-        }, nil)
+        unsafe pthread_create(
+            &thread, nil,
+            { _ in
+                while unsafe busy { blocks(100, 64) }
+                return nil
+            }, nil)
         threads.append(thread)
     }
     defer {
