@@ -27,7 +27,7 @@ struct PreloadLibrary: BuildToolPlugin {
                 displayName: "Building libheapline-preload.so",
                 executable: try context.tool(named: "clang").url,
                 arguments: [
-                    "-shared", "-fPIC", "-O2", "-g", "-std=gnu17", "-D_GNU_SOURCE", "-DHL_PRELOAD",
+                    "-shared", "-fPIC", "-O2", "-gdwarf-4", "-std=gnu17", "-D_GNU_SOURCE", "-DHL_PRELOAD",
                     "-fvisibility=hidden", "-ftls-model=initial-exec", "-fno-plt", "-fomit-frame-pointer",
                     "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror",
                     "-ffunction-sections", "-Wl,--gc-sections", "-Wl,--version-script=\(map.path)", "-Wl,-z,now", "-Wl,-soname,libheapline-preload.so",

@@ -200,8 +200,9 @@ bool hl_heap_free(struct hl_heap *heap, uint32_t data) {
     if (data == 0)
         return true;
     hl_heap_lock(heap);
-    bool done =
-        heap->poisoning == HL_POISONING_NONE ? free_block(heap, data) : free_poisoned(heap, data);
+    // A second free: the first can not be undone any more, and the canaries must look as it left them.
+    bool done = hl_heap_settle(heap) && (heap->poisoning == HL_POISONING_NONE ? free_block(heap, data)
+                                                                              : free_poisoned(heap, data));
     hl_heap_unlock(heap);
     return done;
 }
@@ -246,7 +247,7 @@ uint32_t hl_heap_realloc(struct hl_heap *heap, uint32_t data, uint32_t size) {
         return 0;
     }
     hl_heap_lock(heap);
-    uint32_t moved = realloc_poisoned(heap, data, size);
+    uint32_t moved = hl_heap_settle(heap) ? realloc_poisoned(heap, data, size) : 0;
     hl_heap_unlock(heap);
     return moved;
 }
