@@ -75,7 +75,7 @@ struct RecordingOptions: ParsableArguments {
     @Flag(help: "Record mmap, munmap, mremap and brk, too.")
     var maps = false
 
-    @Flag(help: "Start paused, until `heapline control PID resume` or hl_resume().")
+    @Flag(help: "Start paused, until the program calls hl_resume().")
     var paused = false
 
     @Flag(help: "Record only PROGRAM itself, not the processes it starts.")
