@@ -91,7 +91,7 @@ static void note_process(void) {
 static int make_process(void) {
     const struct hl_options *options = &hl_recorder.options;
     uint64_t buffer = options->buffer_bytes;
-    if (!buffer) buffer = hl_recorder.has_collector || options->on_full != HL_ON_FULL_BLOCK ? 32u << 20 : 1u << 30;
+    if (!buffer) buffer = hl_recorder.has_collector || options->on_full != HL_ON_FULL_BLOCK ? 16u << 20 : 1u << 30;
     uint32_t segments = (uint32_t)(buffer / HL_SEGMENT_BYTES);
     hl_recorder.core_count = hl_platform_core_count();
     if (hl_recorder.core_count >= HL_MAX_CORES) hl_recorder.core_count = HL_MAX_CORES - 1;

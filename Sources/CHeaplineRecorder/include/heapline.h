@@ -31,7 +31,7 @@ struct hl_options {
     enum hl_on_full on_full;    // default HL_ON_FULL_BLOCK with a collector; without, buffers grow first
     enum hl_backend backend;    // default: rseq where it is there
     uint64_t sample_bytes;      // mode sample: mean bytes between samples; default 512 KiB
-    uint64_t buffer_bytes;      // default 32 MiB with a collector, 1 GiB of file without
+    uint64_t buffer_bytes;      // default 16 MiB with a collector, 1 GiB of file without
     int32_t free_stacks;        // 1: frees record their stacks too
     int32_t maps;               // 1: mmap, munmap, mremap and brk are recorded too (hooks)
     const char *_Nullable directory; // session directory; default: a new one in /dev/shm or $TMPDIR
