@@ -10,7 +10,7 @@ public import HeaplineCollector
 
 /// What a report can show.
 public enum ReportView: String, Sendable, CaseIterable {
-    case summary, leaks, peak, temporary, sites, threads, tasks, types, sizes, lifetimes, growth, timeline
+    case summary, leaks, peak, temporary, sites, threads, tasks, cores, types, sizes, lifetimes, growth, timeline
     case fragmentation, log
 }
 
@@ -20,6 +20,10 @@ public final class Report {
     public let history: History
     public let tree: CallTree
     public let leaks: Leaks
+    /// What ran on the cores of an emulated chip; nil for traces that do not tell.
+    public let cores: CoreTimeline?
+    /// Where the live blocks lie; computed when first asked for.
+    public private(set) lazy var fragmentation = Fragmentation(history)
 
     /// Reads the events once and names all stacks.
     public init(
@@ -29,6 +33,7 @@ public final class Report {
         history = try trace.history(options)
         tree = try CallTree(history, symbols: symbols)
         leaks = try Leaks(tree)
+        cores = try CoreTimeline(history)
     }
 
     /// The processes that the report is about.
