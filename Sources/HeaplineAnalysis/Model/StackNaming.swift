@@ -7,9 +7,10 @@ internal import HeaplineCollector
 
 final class StackNaming {
     private let trace: Trace
-    private var nodeNames: [[Int32]] = []  // by process and node: index into `names`, or -1
+    private var nodeNames: [[Int32]] = []  // by process and node: index into `names`, or below 0
     private var canonical: [[Int32]] = []  // by process and node: the call tree's node, or -1
-    private var names: [[SymbolFrame]] = []
+    /// Frames of each place, inner to outer; the first stands for what has no name at all.
+    private(set) var names: [[SymbolFrame]] = [[SymbolFrame(function: "0x0", module: "")]]
     private(set) var problems: [SymbolProblem] = []
 
     /// One address to name.
@@ -34,18 +35,33 @@ final class StackNaming {
         var wishes: [ModuleImage: [Wish]] = [:]
         var order: [ModuleImage] = []
         var images: [[ModuleImage]] = trace.processes.map { $0.modules.map(Self.image) }
+        // Deep recordings have millions of nodes and few places: where no two modules ever had the same addresses, a node is
+        // named as the first one with its address is.
+        let isFixed = trace.processes.map { Self.areApart($0.modules) }
+        var firstWith: [[UInt64: Int]] = trace.processes.map { _ in [:] }
+        var followers: [(process: Int, node: Int, first: Int)] = []
         for site in history.sites {
-            let table = trace.nodes(of: site.process)
+            let process = site.process
+            let table = trace.nodes(of: process)
             var at = site.stack
-            while let call = table.node(at), nodeNames[site.process][at] == -1 {
-                nodeNames[site.process][at] = -2  // wanted
-                if let embedded = trace.embeddedFrames(process: site.process, pc: call.pc) {
-                    name(site.process, at, embedded.map(SymbolFrame.init))
+            while let call = table.node(at), nodeNames[process][at] == -1 {
+                nodeNames[process][at] = -2  // wanted
+                if isFixed[process] {
+                    let key = call.pc ^ (call.isExact ? 1 << 63 : 0)
+                    if let first = firstWith[process][key] {
+                        followers.append((process, at, first))
+                        at = call.parent
+                        continue
+                    }
+                    firstWith[process][key] = at
+                }
+                if let embedded = trace.embeddedFrames(process: process, pc: call.pc) {
+                    name(process, at, embedded.map(SymbolFrame.init))
                 } else {
                     let frame = StackFrame(pc: call.pc, isExact: call.isExact, node: at)
-                    let (image, place) = place(of: frame, process: site.process, &images)
+                    let (image, place) = place(of: frame, process: process, &images)
                     if wishes[image] == nil { order.append(image) }
-                    wishes[image, default: []].append(Wish(process: site.process, node: at, place: place))
+                    wishes[image, default: []].append(Wish(process: process, node: at, place: place))
                 }
                 at = call.parent
             }
@@ -68,17 +84,15 @@ final class StackNaming {
                 }
             }
         }
+        for follower in followers { nodeNames[follower.process][follower.node] = nodeNames[follower.process][follower.first] }
         let found = symbolizer.problems
         for image in symbolizer.symbolizedModules.sorted(by: { $0.path < $1.path }) {
             for problem in found[image] ?? [] where !problems.contains(problem) { problems.append(problem) }
         }
     }
 
-    /// The frames of a call, inner to outer.
-    func frames(_ process: Int, _ node: Int) -> [SymbolFrame] {
-        let index = Int(nodeNames[process][node])
-        return index >= 0 ? names[index] : [SymbolFrame(function: "0x0", module: "")]
-    }
+    /// An index into ``names`` of a call; the same for calls of the same place.
+    func index(_ process: Int, _ node: Int) -> Int { max(Int(nodeNames[process][node]), 0) }
 
     /// The call tree's node for a call, if it has been told.
     func known(_ process: Int, _ node: Int) -> Int? {
@@ -105,6 +119,12 @@ final class StackNaming {
             return (image, Place(address: frame.pc, isExact: frame.isExact))
         }
         return (images[process][best], Place(address: frame.pc &- modules[best].bias, isExact: frame.isExact))
+    }
+
+    /// Whether no two modules were at the same addresses, not even one after the other.
+    private static func areApart(_ modules: [TraceModule]) -> Bool {
+        let sorted = modules.sorted { $0.start < $1.start }
+        return zip(sorted, sorted.dropFirst()).allSatisfy { $0.end <= $1.start }
     }
 
     /// A module as a file: without where it was loaded, so that all processes share it.

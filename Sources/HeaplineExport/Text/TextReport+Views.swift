@@ -21,7 +21,7 @@ extension TextReport {
             let threads = group.threads.prefix(3).map { report.trace.processes[$0.process].threadName($0.index) }
             lines.append("")
             lines.append(
-                "  " + style.bold(about + units.bytes(group.bytes)) + "  in " + Units.count(group.blocks, "block") + "  "
+                "  " + style.bold(about + units.bytes(group.bytes)) + plusMinus(bytes: sums.standardErrors?.liveBytes) + "  in " + Units.count(group.blocks, "block") + "  "
                     + style.dim(age + ", by " + threads.joined(separator: ", ") + (group.threads.count > 3 ? ", …" : "")))
             let verdicts = group.verdicts.sorted { $0.key.rawValue < $1.key.rawValue }
             if !verdicts.isEmpty {
@@ -58,7 +58,7 @@ extension TextReport {
             lines.append("")
             var line = "  " + style.bold(about + Units.count(sums.allocations, "allocation")) + "  "
                 + Units.percent(sums.allocations, of: history.totals.allocations) + "  " + units.bytes(sums.bytes)
-            if let errors = sums.standardErrors { line += " ± \(units.bytes(UInt64(errors.bytes)))" }
+            line += plusMinus(bytes: sums.standardErrors?.bytes)
             line += ", \(Units.count(sums.temporary)) temporary, \(units.bytes(sums.liveBytes)) alive"
             lines.append(line)
             stack(sums.node, indent: "      ")

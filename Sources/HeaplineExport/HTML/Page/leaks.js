@@ -19,6 +19,9 @@ const leaks = {
       { key: "threads", label: "Threads", kind: "text", text: (row) => [...new Set(row[5])].join(", "), value: (row) => [...new Set(row[5])].join(", ") },
     ];
     columns[1].cell = (row) => make("span", {}, bytes(row[2]), make("span.share", {}, barFill(row[2] / (recorded.totals.liveBytes || 1))));
+    if (recorded.errors) {
+      columns.splice(2, 0, numberColumn("error", "±", bytes, (row) => (chosen.range || !recorded.errors[row[0]] ? null : recorded.errors[row[0]][3]), { total: null, title: "Standard error of the estimate of bytes" }));
+    }
     if (recorded.leaks.verdicts.length) {
       columns.push({ key: "verdict", label: "Verdict", text: (row) => row[6].map((item) => verdicts[item[0]][0]).join(", "), value: (row) => row[6].length ? -row[6][0][0] : -9,
         cell: (row) => make("span", {}, ...row[6].map(([kind, blocks]) => make(`span.pill${verdicts[kind][1] ? `.${verdicts[kind][1]}` : ""}`, { title: `${count(blocks)} blocks` }, verdicts[kind][0]))) });
