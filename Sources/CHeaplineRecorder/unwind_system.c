@@ -72,6 +72,10 @@ void *hl_system_memory(size_t bytes) {
     return hl_system_failed(result) ? NULL : (void *)result;
 }
 
+void hl_system_memory_populate(void *memory, size_t bytes) {
+    call(__NR_madvise, (intptr_t)memory, (intptr_t)bytes, 23 /* MADV_POPULATE_WRITE, Linux 5.14 */, 0, 0, 0);
+}
+
 void hl_system_memory_wipe(void *memory, size_t bytes) {
     call(__NR_madvise, (intptr_t)memory, (intptr_t)bytes, MADV_DONTNEED, 0, 0, 0);
 }

@@ -21,6 +21,8 @@ void hl_system_close(int file);
 
 // Zeroed private memory of the unwinder's own, or NULL.
 void *hl_system_memory(size_t bytes);
+// Backs it with pages now, by one call instead of a fault for each; does nothing where the kernel cannot.
+void hl_system_memory_populate(void *memory, size_t bytes);
 // Zeroes memory of the unwinder's own and gives what backed it back.
 void hl_system_memory_wipe(void *memory, size_t bytes);
 void hl_system_memory_drop(void *memory, size_t bytes);

@@ -84,11 +84,9 @@ internal import Synchronization
     }
 
     private func run() {
-        var idle: UInt64 = 100_000  // ns
         while !isOver.load(ordering: .acquiring) {
-            let came = collector.step()
-            idle = came ? 50_000 : min(idle * 2, 5_000_000)
-            if !came { wait(idle) }
+            _ = collector.step()
+            if collector.pause > 0 { wait(collector.pause) }
         }
         let last = Clock.nanoseconds + 1_000_000_000
         while collector.step() || (collector.events < expected.load(ordering: .relaxed) && Clock.nanoseconds < last) {}

@@ -41,6 +41,10 @@ package enum ProcessEnd: Equatable, Sendable {
     private var nextHousekeeping: UInt64 = 0
     private var nextMapsCheck: UInt64 = 0
     private(set) var eventsSeen: UInt64 = 0
+    private let capacity: UInt64  // records that all buffers hold
+
+    /// How full the buffers were when the last step came, 0 to 1.
+    private(set) var fullness = 0.0
 
     init(file: ProcessFile, writer: TraceWriter, ownsWriter: Bool) {
         self.file = file
@@ -48,6 +52,7 @@ package enum ProcessEnd: Equatable, Sendable {
         self.ownsWriter = ownsWriter
         pid = file.pid
         var header = file.header
+        capacity = UInt64(header.segment_count) * UInt64(HL_SEGMENT_BYTES) / UInt64(MemoryLayout<hl_record>.size)
         if header.clock_hz == 0 { header.clock_hz = Clock.hz }
         index = unsafe writer.process(&header)
         unsafe batches = Array(repeating: nil, count: file.cores)
@@ -67,6 +72,7 @@ package enum ProcessEnd: Equatable, Sendable {
     func step() -> Bool {
         if ended { return false }
         let before = roundTicks
+        let seen = eventsSeen
         roundTicks = file.ticks
         var progress = false
         if !keepsNewest {
@@ -74,6 +80,7 @@ package enum ProcessEnd: Equatable, Sendable {
             // What the round before could already have seen is settled: no commit takes longer than a round.
             filter?.settle(before: before)
         }
+        fullness = Double(eventsSeen - seen) / Double(max(capacity, 1))
         let now = Clock.nanoseconds
         if now >= nextHousekeeping {
             nextHousekeeping = now + 250_000_000
