@@ -13,7 +13,8 @@
 // costs the program a page fault). Whoever fills half of it makes a larger one, then goes over the old one's entries: an
 // empty one becomes ENTRY_MOVED, which nobody can fill any more, a full one is copied and stays. All threads that look for
 // one key stop at the same entry of the old index: at the key, at an empty entry that only one of them can fill, or at
-// ENTRY_MOVED, which sends all of them to the larger index. So a key has one entry in use at any time, and nobody waits.
+// ENTRY_MOVED or the last entry they may look at, which sends all of them to the larger index. So a key has one entry in
+// use at any time, and nobody waits.
 //
 // Groups. A walk turns up to HL_GROUP_FRAMES new frames at once into an id: one cache line holds (parent, pcs) → id, and is found by
 // a hash of all the pcs outward, not of the parent's id, so that the lines of a deep stack are fetched at the same time
@@ -186,10 +187,11 @@ static inline uint64_t hash_of(const struct hl_node *node) {
 // Copies an entry of an index that is being left into the next; returns where it lies now, NULL when it got no place.
 static uint64_t *carry(struct index *index, uint64_t entry) {
     uint64_t hash = hash_of(&table.nodes[(uint32_t)entry]);
-    for (uint64_t probe = 0; probe < PROBE_LIMIT;) {
+    uint64_t probe = 0;
+    while (index != NULL) {
         uint64_t *place = &index->entries[(hash + probe) & index->mask];
         uint64_t there = __atomic_load_n(place, __ATOMIC_ACQUIRE); // as in hl_intern
-        if (there == ENTRY_MOVED) { // it is being left, too
+        if (there == ENTRY_MOVED || probe == PROBE_LIMIT) {
             index = __atomic_load_n(&index->next, __ATOMIC_ACQUIRE);
             probe = 0;
         } else if (there != 0) {
@@ -261,12 +263,20 @@ uint32_t hl_intern(uint32_t parent, uint64_t pc, uint32_t flags) {
     uint64_t tag = hash & ~UINT64_C(0xffffffff);
     uint32_t made = 0;
     uint64_t probe = 0;
-    while (probe < PROBE_LIMIT) {
+    for (;;) {
         uint64_t *place = &index->entries[(hash + probe) & index->mask];
         // Acquire: pairs with the release below; the node is filled.
         uint64_t entry = __atomic_load_n(place, __ATOMIC_ACQUIRE);
-        if (HL_UNWIND_UNLIKELY(entry == ENTRY_MOVED)) {
-            index = __atomic_load_n(&index->next, __ATOMIC_ACQUIRE);
+        if (HL_UNWIND_UNLIKELY(entry == ENTRY_MOVED || probe == PROBE_LIMIT)) {
+            struct index *next = __atomic_load_n(&index->next, __ATOMIC_ACQUIRE);
+            if (next == NULL) { // crowded: entries never come free, so none of us will find a place here
+                index_grow(index);
+                next = __atomic_load_n(&index->next, __ATOMIC_ACQUIRE);
+            }
+            if (next == NULL) {
+                break;
+            }
+            index = next;
             probe = 0;
             continue;
         }
@@ -295,7 +305,7 @@ uint32_t hl_intern(uint32_t parent, uint64_t pc, uint32_t flags) {
             return made;
         }
     }
-    // So many of one hash: the node goes without an entry.
+    // No memory for a larger index, or none larger is worth it: the node goes without an entry.
     if (made == 0) {
         made = add_node(parent, pc, flags, parent == HL_ROOT_TABLE_FULL);
     }

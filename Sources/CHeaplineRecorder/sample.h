@@ -3,12 +3,12 @@
 // Memory for mode sample; see sample.c.
 #pragma once
 
-#include "record.h"
+#include "atomics.h"
 
 // Returns 0, or -1 when there is no memory.
 int hl_sample_start(void);
 
-extern uint64_t *hl_sample_filter;
+extern uint64_t *hl_sample_filter __attribute__((visibility("hidden")));
 
 // 0 when `address` is surely no sampled block.
 static inline int hl_sample_may_hold(uint64_t address) {
