@@ -34,7 +34,8 @@ package enum ProcessEnd: Equatable, Sendable {
     private var filled: [Int]
     private var nodesDone = Int(HL_ROOT_COUNT.rawValue)
     private var notesDone = 0
-    private let filter: LeakFilter?
+    private var filter: LeakFilter?
+    private let filters: Bool  // whether there is a `filter`
     private let keepsNewest: Bool  // flight recorder: nothing is drained before the end
     private let startTime: String?
     private var roundTicks: UInt64 = 0
@@ -57,7 +58,8 @@ package enum ProcessEnd: Equatable, Sendable {
         index = unsafe writer.process(&header)
         unsafe batches = Array(repeating: nil, count: file.cores)
         filled = Array(repeating: 0, count: file.cores)
-        filter = header.mode == HL_MODE_LEAKS.rawValue ? LeakFilter() : nil
+        filters = header.mode == HL_MODE_LEAKS.rawValue
+        filter = filters ? LeakFilter(cores: file.cores) : nil
         keepsNewest = header.on_full == HL_ON_FULL_OVERWRITE.rawValue
         startTime = ProcFS.state(of: pid)?.start
         nextMapsCheck = Clock.nanoseconds + 500_000_000
@@ -109,8 +111,7 @@ package enum ProcessEnd: Equatable, Sendable {
         for core in 0..<file.cores {
             while drain(core, ended: gone) {}
         }
-        if let filter {
-            let rest = filter.rest()
+        if let rest = filter?.rest() {
             writeReferences()
             unsafe rest.withUnsafeBufferPointer { unsafe writer.events($0, process: index, core: 0) }
         }
@@ -154,8 +155,8 @@ package enum ProcessEnd: Equatable, Sendable {
             if got == 0 { break }
             progress = true
             eventsSeen += UInt64(got)
-            if let filter {
-                unsafe filter.add(UnsafeBufferPointer(rebasing: room[..<got]))
+            if filters {
+                unsafe filter?.add(UnsafeBufferPointer(rebasing: room[..<got]), core: core)
                 continue
             }
             filled[core] += got
@@ -204,12 +205,10 @@ package enum ProcessEnd: Equatable, Sendable {
     private func writeCounts(final: Bool) {
         var counts = file.counts()
         counts.final = final ? 1 : 0
-        if let filter {
-            counts.filtered = filter.filteredRecords
-            counts.filtered_bytes = filter.filteredBytes
-            counts.filtered_allocations = filter.filteredAllocations
-            counts.filtered_peak_bytes = filter.peakBytes
-        }
+        counts.filtered = filter?.filteredRecords ?? 0
+        counts.filtered_bytes = filter?.filteredBytes ?? 0
+        counts.filtered_allocations = filter?.filteredAllocations ?? 0
+        counts.filtered_peak_bytes = filter?.peakBytes ?? 0
         writer.counts(counts, process: index)
     }
 }
