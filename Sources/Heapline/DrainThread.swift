@@ -68,7 +68,7 @@ internal import Synchronization
     /// Takes the rest, closes the trace, and ends the thread.
     ///
     /// - Parameter count: How many events were counted in all: threads that had counted one and not yet written it when the
-    ///   recording ended are waited for, for a second at most.
+    ///   recording ended are waited for, for five seconds at most.
     func finish(expecting count: UInt64) {
         expected.store(count, ordering: .relaxed)
         isOver.store(true, ordering: .releasing)
@@ -88,8 +88,10 @@ internal import Synchronization
             _ = collector.step()
             if collector.pause > 0 { wait(collector.pause) }
         }
-        let last = Clock.nanoseconds + 1_000_000_000
-        while collector.step() || (collector.events < expected.load(ordering: .relaxed) && Clock.nanoseconds < last) {}
+        let last = Clock.nanoseconds + 5_000_000_000
+        while collector.step() || (collector.events < expected.load(ordering: .relaxed) && Clock.nanoseconds < last) {
+            usleep(100)  // the processor may be what they wait for
+        }
         collector.finish()
         writer.finish()
     }
