@@ -28,21 +28,23 @@ final class StackNaming {
         }
         var wishes: [ModuleImage: [Wish]] = [:]
         let places = CodePlaces(trace)
-        for site in history.sites {
-            let table = trace.nodes(of: site.process)
-            var at = site.stack
-            while let call = table.node(at), nodeNames[site.process][at] == -1 {
-                nodeNames[site.process][at] = -2  // wanted
-                if let embedded = trace.embeddedFrames(process: site.process, pc: call.pc) {
-                    name(site.process, at, embedded.map(SymbolFrame.init))
+        func want(_ process: Int, _ stack: Int) {
+            let table = trace.nodes(of: process)
+            var at = stack
+            while let call = table.node(at), nodeNames[process][at] == -1 {
+                nodeNames[process][at] = -2  // wanted
+                if let embedded = trace.embeddedFrames(process: process, pc: call.pc) {
+                    name(process, at, embedded.map(SymbolFrame.init))
                 } else {
                     let frame = StackFrame(pc: call.pc, isExact: call.isExact, node: at)
-                    let (image, address) = places.place(of: frame, process: site.process)
-                    wishes[image, default: []].append(Wish(process: site.process, node: at, address: address))
+                    let (image, address) = places.place(of: frame, process: process)
+                    wishes[image, default: []].append(Wish(process: process, node: at, address: address))
                 }
                 at = call.parent
             }
         }
+        for site in history.sites { want(site.process, site.stack) }
+        for release in history.releases { want(history.sites[release.site].process, release.stack) }
         let symbolizer = Symbolizer(options: options.dated(trace), embedded: trace.embeddedSymbols())
         for (image, asked) in wishes.sorted(by: { $0.key.path < $1.key.path }) {
             let found = symbolizer.symbolize(module: image, addresses: asked.map(\.address), kind: .instruction)
