@@ -16,7 +16,7 @@
 // would spread a few thousand lines over as many pages, and address translation would cost more than the lines.)
 #include "stack.h"
 #include "unwinder.h"
-#include "unwind_system.h"
+#include "platform.h"
 
 #define NODES_PER_GROWTH 4096u // 64 KiB
 #define PROBE_LIMIT 64u
@@ -55,7 +55,7 @@ static struct {
 } table;
 
 static struct group_cache *group_cache_make(uint64_t lines) {
-    struct group_cache *cache = hl_system_memory(
+    struct group_cache *cache = hl_platform_map(
         sizeof *cache + (lines + GROUP_PROBES) * sizeof(struct group));
     if (cache != NULL) {
         cache->mask = lines - 1;
@@ -73,11 +73,11 @@ int hl_intern_start(struct hl_node *nodes, uint64_t *nodes_made, uint32_t capaci
     struct group_cache *groups = table.groups;
     if (index != NULL && groups != NULL && table.mask == entries - 1) { // of an earlier recording
         uint64_t lines = groups->mask;
-        hl_system_memory_wipe(index, entries * sizeof *index);
-        hl_system_memory_wipe(groups, sizeof *groups + (lines + 1 + GROUP_PROBES) * sizeof(struct group));
+        hl_platform_wipe(index, entries * sizeof *index);
+        hl_platform_wipe(groups, sizeof *groups + (lines + 1 + GROUP_PROBES) * sizeof(struct group));
         groups->mask = lines;
     } else {
-        index = hl_system_memory(entries * sizeof *index);
+        index = hl_platform_map(entries * sizeof *index);
         groups = group_cache_make(FIRST_LINES);
         if (index == NULL || groups == NULL) {
             return 0;
@@ -260,7 +260,7 @@ static void group_cache_grow(struct group_cache *cache) {
     // Release: whoever sees the new cache sees its mask.
     if (larger != NULL && !__atomic_compare_exchange_n(&table.groups, &cache, larger, false,
                                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
-        hl_system_memory_drop(larger,
+        hl_platform_unmap(larger,
                               sizeof *larger + (lines + GROUP_PROBES) * sizeof(struct group));
     }
 }
