@@ -37,6 +37,10 @@ perf: ## Whole programs under every mode and every peer; QUICK=1: within five mi
 scale: ## Cost as work grows: events, threads, live blocks, depth, stacks; QUICK=1: within three minutes
 	$(PERF) scale $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES))
 
+.PHONY: stacks
+stacks: ## Call stacks: depth 0 and 32 beside heaptrack, threads, other unwinders, instructions; within four minutes
+	$(PERF) stacks $(if $(MINUTES),--minutes $(MINUTES))
+
 .PHONY: gates
 gates: ## Check the hot path's instructions against Perf/*.golden
 	$(PERF) check

@@ -23,7 +23,7 @@
 // would spread a few thousand lines over as many pages, and address translation would cost more than the lines.)
 #include "stack.h"
 #include "unwinder.h"
-#include "unwind_system.h"
+#include "platform.h"
 
 #define NODES_PER_GROWTH 4096u // 64 KiB
 #define PROBE_LIMIT 64u
@@ -75,9 +75,9 @@ static struct {
 
 // Memory that is about to be used in no order: one call to the kernel instead of a fault for each page.
 static void *scattered_memory(size_t bytes) {
-    void *memory = hl_system_memory(bytes);
+    void *memory = hl_platform_map(bytes);
     if (memory != NULL && bytes <= POPULATE_MOST) {
-        hl_system_memory_populate(memory, bytes);
+        hl_platform_touch(memory, bytes);
     }
     return memory;
 }
@@ -113,8 +113,8 @@ int hl_intern_start(struct hl_node *nodes, uint64_t *nodes_made, uint32_t capaci
     if (index != NULL && groups != NULL) { // of an earlier recording, perhaps left half moved by a process we were forked from
         uint64_t entries = index->mask + 1;
         uint64_t lines = groups->mask + 1;
-        hl_system_memory_wipe(index, index_bytes(entries));
-        hl_system_memory_wipe(groups, group_cache_bytes(lines));
+        hl_platform_wipe(index, index_bytes(entries));
+        hl_platform_wipe(groups, group_cache_bytes(lines));
         index->mask = entries - 1;
         groups->mask = lines - 1;
     } else {
@@ -223,7 +223,7 @@ HL_UNWIND_SLOW static void index_grow(struct index *index) {
     // Release: pairs with the acquire of whoever meets ENTRY_MOVED, and then sees the larger one's mask.
     if (!__atomic_compare_exchange_n(&index->next, &none, larger, false, __ATOMIC_RELEASE,
                                      __ATOMIC_RELAXED)) {
-        hl_system_memory_drop(larger, index_bytes(entries));
+        hl_platform_unmap(larger, index_bytes(entries));
         return;
     }
     for (uint64_t i = 0; i <= index->mask; i++) {
@@ -389,7 +389,7 @@ static void group_cache_grow(struct group_cache *cache) {
     // Release: whoever sees the new cache sees its mask.
     if (larger != NULL && !__atomic_compare_exchange_n(&table.groups, &cache, larger, false,
                                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
-        hl_system_memory_drop(larger, group_cache_bytes(lines));
+        hl_platform_unmap(larger, group_cache_bytes(lines));
     }
 }
 

@@ -15,6 +15,8 @@ package final class SessionCollector {
     private var nextScan: UInt64 = 0
     private var nextLook: UInt64 = 0
     private var endings: [Int32: Int32] = [:]
+    /// The process that somebody waits for and will tell of: how it ended is not guessed before. 0 when none.
+    package var awaited: Int32 = 0
 
     /// Nanoseconds that may pass before the next step. Every look at the buffers takes cache lines away from who writes there, so
     /// there is one a millisecond, unless they fill faster; with nothing to take, one every two.
@@ -48,7 +50,9 @@ package final class SessionCollector {
         if now >= nextLook {
             nextLook = now + 10_000_000
             for drain in drains {
-                if let end = drain.look() { finish(drain, end) }
+                guard let end = drain.look() else { continue }
+                if end == .gone, drain.pid == awaited, endings[awaited] == nil { continue }
+                finish(drain, end)
             }
             drains.removeAll(where: \.ended)
         }

@@ -104,7 +104,7 @@ enum hl_note_kind {
     HL_NOTE_NONE = 0,
     HL_NOTE_PROCESS = 1,       // struct hl_note_process, then exe path, NUL, arguments each ended by NUL
     HL_NOTE_MODULE = 2,        // struct hl_note_module, then path
-    HL_NOTE_MODULE_GONE = 3,   // u64 start address of a module noted before
+    HL_NOTE_MODULE_GONE = 3,   // struct hl_note_module_gone: a module noted before was unmapped
     HL_NOTE_THREAD = 4,        // struct hl_note_thread, then name
     HL_NOTE_THREAD_END = 5,    // u32 thread index
     HL_NOTE_MARK = 6,          // text
@@ -142,6 +142,10 @@ struct hl_note_module {
     uint64_t end;   // one past the highest
     uint8_t build_id_bytes;
     uint8_t build_id[31];
+};
+struct hl_note_module_gone {
+    uint64_t start;
+    uint64_t nodes; // stack nodes made by then: ids from here on are never in it, those before never in a later one there
 };
 struct hl_note_thread {
     uint32_t thread; // index used in records

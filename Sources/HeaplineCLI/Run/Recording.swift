@@ -14,6 +14,8 @@ struct Recording {
     /// Why the trace could not be written whole, if so.
     var failure: TraceError?
     var interrupted: Bool
+    /// The trace files that were written.
+    var traces: [String]
     /// What processes that could not be recorded had to say.
     var problems: [String]
 
@@ -36,12 +38,15 @@ struct Recording {
         }
         defer { session.remove() }
         let writer = try TraceWriter(path: setup.output, force: setup.force, startUnixNs: Clock.unixNanoseconds)
+        var traces = [setup.output]
         let collector = SessionCollector(
             directory: session.path, writer: writer,
             separate: setup.separate
                 ? { pid, number in
-                    try? TraceWriter(
-                        path: "\(setup.output).\(number).\(pid)", force: setup.force, startUnixNs: Clock.unixNanoseconds)
+                    let path = "\(setup.output).\(number).\(pid)"
+                    let own = try? TraceWriter(path: path, force: setup.force, startUnixNs: Clock.unixNanoseconds)
+                    if own != nil { traces.append(path) }
+                    return own
                 } : nil)
         _ = Clock.hz  // measured before the program needs the processor
         let child: Launcher
@@ -53,6 +58,7 @@ struct Recording {
             unsafe _ = unlink(setup.output)
             throw error
         }
+        collector.awaited = child.pid
         // Writing to a terminal or pipe that has gone is an error, not an end; for the program it stays as it was.
         _ = signal(SIGPIPE, SIG_IGN)
         var progress = Progress(wanted: !setup.quiet)
@@ -91,7 +97,7 @@ struct Recording {
             .compactMap { ProcFS.text(session.path + "/" + $0) }
         return Recording(
             status: status, processes: collector.processes, events: collector.events, failure: writer.failure,
-            interrupted: interrupts > 0, problems: Array(Set(problems)).sorted())
+            interrupted: interrupts > 0, traces: traces, problems: Array(Set(problems)).sorted())
     }
 
     /// Whether the child has ended. One that was stopped stops us, too, so that the shell gets its terminal.

@@ -28,6 +28,7 @@ extension TextReport {
                 lines.append("      " + verdicts.map { "\(Units.count($0.value.blocks)) \($0.key.name)" }.joined(separator: ", "))
             }
             stack(sums.node, indent: "      ")
+            freedBy(group.site, indent: "      ")
         }
         moreStacks(report.leaks.groups.count, shown: min(limit, report.leaks.groups.count))
     }
@@ -62,6 +63,7 @@ extension TextReport {
             line += ", \(Units.count(sums.temporary)) temporary, \(units.bytes(sums.liveBytes)) alive"
             lines.append(line)
             stack(sums.node, indent: "      ")
+            freedBy(index, indent: "      ")
         }
         rest(.allocations, shown: order.count)
     }
@@ -79,6 +81,7 @@ extension TextReport {
                 "  " + style.bold(about + Units.count(sums.temporary)) + " of "
                     + Units.count(sums.allocations, "allocation") + " here")
             stack(sums.node, indent: "      ")
+            freedBy(index, indent: "      ")
         }
         rest(.temporary, shown: order.count)
     }

@@ -4,7 +4,7 @@
 // again and the code behind some of them is unloaded. Every key must have one id, and no forgotten id may come back.
 #include "stack.h"
 #include "unwinder.h"
-#include "unwind_system.h"
+#include "platform.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -23,17 +23,17 @@ static uint32_t keys;
 static pthread_barrier_t start;
 
 // What intern.c asks the system for, by way of functions that the thread sanitizer knows.
-void *hl_system_memory(size_t bytes) {
+void *hl_platform_map(size_t bytes) {
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return memory == MAP_FAILED ? NULL : memory;
 }
-void hl_system_memory_populate(void *memory, size_t bytes) {
+void hl_platform_touch(void *memory, size_t bytes) {
     madvise(memory, bytes, MADV_WILLNEED);
 }
-void hl_system_memory_wipe(void *memory, size_t bytes) {
+void hl_platform_wipe(void *memory, size_t bytes) {
     madvise(memory, bytes, MADV_DONTNEED);
 }
-void hl_system_memory_drop(void *memory, size_t bytes) {
+void hl_platform_unmap(void *memory, size_t bytes) {
     munmap(memory, bytes);
 }
 
