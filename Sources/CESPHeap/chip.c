@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "caps_plan.h"
 #include "memory.h"
 #include "port.h"
 #include "registry.h"
@@ -78,6 +79,7 @@ void hl_chip_destroy(struct hl_chip *chip) {
         next = hl_next_heap(entry);
         free(entry);
     }
+    hl_plans_clear(chip);
     hl_tracking_close(chip);
     hl_memory_close(chip);
     pthread_mutex_destroy(&chip->registry_lock);

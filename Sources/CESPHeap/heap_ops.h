@@ -18,6 +18,7 @@
 // is too small.
 struct hl_heap *hl_heap_create(struct hl_chip *chip, uintptr_t base, uint32_t start, uint32_t size);
 
+// heap_hot.h has a shorter way for some calls of malloc and free.
 uint32_t hl_heap_malloc(struct hl_heap *heap, uint32_t size);
 uint32_t hl_heap_aligned_alloc(struct hl_heap *heap, uint32_t size, uint32_t alignment,
                                uint32_t offset);

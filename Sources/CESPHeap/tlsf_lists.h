@@ -49,10 +49,9 @@ HL_HOT uint32_t hl_fls(uint32_t value) {
 
 // REQUIRES: size != 0. May be list_count or more for sizes that the heap can not have.
 HL_HOT uint32_t hl_list_of(const struct hl_view *view, uint32_t size) {
-    if (size < view->small_size)
-        return size / 4;
-    uint32_t top = hl_fls(size);
-    return ((top - view->first_shift) << view->second_log2) + (size >> (top - view->second_log2));
+    // One formula: fls(size | small_size) is first_shift for the small ones, and second_log2 is first_shift - 2.
+    uint32_t first = hl_fls(size | view->small_size) - view->first_shift;
+    return (first << view->second_log2) + (size >> (first + 2));
 }
 
 // Whether this is an address that a free-list word may hold, and that 16 bytes can be touched at.
