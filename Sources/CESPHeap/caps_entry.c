@@ -44,23 +44,28 @@ BASE_INLINE uint32_t base_alloc(struct hl_chip *chip, enum hl_entry entry, size_
     return base_alloc_from(chip, entry, alignment, size, caps, __builtin_frame_address(0));
 }
 
-// malloc and free of the commonest kind: no tracer, the first heap the plan names, and what heap_hot.h says.
+// malloc and free of the commonest kind: no tracer, no rule but capabilities, and the first heap they lead to has room.
+// If not, nothing was done.
 
-HL_HOT void *alloc_again(const struct hl_chip *chip, size_t size, uint32_t caps) {
+HL_HOT void *alloc_as_planned(const struct hl_chip *chip, size_t size, uint32_t caps) {
     const struct hl_plan *plan = hl_plan_of(chip, caps);
-    if (__builtin_expect(chip->tracer || !plan || plan->count == 0 || size > plan->limit, 0))
+    if (__builtin_expect(chip->tracer || !plan || plan->count == 0 || size - 1 >= plan->limit, 0))
         return NULL;
-    uint32_t address = hl_heap_take_again(plan->heaps[0], ((uint32_t)size + plan->rounding) & ~plan->rounding);
-    return address ? hl_host(chip, address) : NULL;
+    uint32_t address = hl_heap_malloc_hot(plan->heaps[0], ((uint32_t)size + plan->rounding) & ~plan->rounding);
+    return __builtin_expect(address != 0, 1) ? hl_host(chip, address) : NULL;
 }
 
-HL_HOT bool put_off(const struct hl_chip *chip, uint32_t pointer) {
+// `is_noted`: with a fault noted.
+HL_HOT bool free_plainly(const struct hl_chip *chip, uint32_t pointer, bool *is_noted) {
     const struct hl_region_heap *entry = hl_first_heap_near(chip, pointer);
     if (__builtin_expect(chip->tracer || chip->owner_size != 0 || chip->options.hooks || !entry, 0) ||
         pointer - entry->start >= entry->end - entry->start)
         return false;
     struct hl_heap *heap = hl_registered(entry);
-    return heap && hl_heap_put_off(heap, pointer);
+    if (__builtin_expect(!heap, 0))
+        return false;
+    *is_noted = !hl_heap_free_hot(heap, pointer);
+    return true;
 }
 
 // The alignment that plain malloc asks for: v4.4 has a function of its own for aligned memory.
@@ -202,7 +207,7 @@ void *heap_caps_malloc(size_t size, uint32_t caps) {
     struct hl_chip *chip = hl_current();
     if (__builtin_expect(!chip, 0))
         return NULL;
-    void *ptr = alloc_again(chip, size, caps);
+    void *ptr = alloc_as_planned(chip, size, caps);
     if (__builtin_expect(ptr != NULL, 1))
         return ptr;
     ptr = malloc_long(chip, size, caps, __builtin_frame_address(0));
@@ -212,9 +217,13 @@ void *heap_caps_malloc(size_t size, uint32_t caps) {
 
 void heap_caps_free(void *ptr) {
     struct hl_chip *chip = hl_current();
-    if (!ptr || !chip || put_off(chip, hl_address_of(chip, ptr)))
+    bool is_noted = false;
+    if (__builtin_expect(!ptr || !chip, 0))
         return;
-    free_long(chip, ptr, __builtin_frame_address(0));
+    if (!free_plainly(chip, hl_address_of(chip, ptr), &is_noted))
+        free_long(chip, ptr, __builtin_frame_address(0));
+    else if (__builtin_expect(is_noted, 0))
+        hl_fault_raise_noted(chip);
     KEEP_FRAME();
 }
 
@@ -291,7 +300,7 @@ void *heap_caps_malloc_default(size_t size) {
         return NULL;
     if (!external_is_enabled(chip)) {
         uint32_t caps = MALLOC_CAP_DEFAULT | MALLOC_CAP_INTERNAL;
-        void *ptr = alloc_again(chip, size, caps);
+        void *ptr = alloc_as_planned(chip, size, caps);
         if (__builtin_expect(ptr != NULL, 1))
             return ptr;
         return deliver(chip, base_malloc(chip, HL_ENTRY_MALLOC_DEFAULT, size, caps), size, size,

@@ -51,6 +51,8 @@ struct hl_heap {
     uint32_t pending_request; // last_request while the next malloc of that size may have it back, else 0
     uint32_t last_data, last_request;
     uint32_t last_word, last_next_word; // size words of the block and of the one after it
+    uint32_t last_link; // what the block's first word was as a free block: its successor in the list it came from
+    uint32_t last_list; // that list if a rest was cut off, else UINT32_MAX
 
     // What TLSF's search and lists need.
     uint32_t *first_bitmap;   // bit f: some list of class f is not empty

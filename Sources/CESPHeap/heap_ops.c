@@ -27,11 +27,27 @@ bool hl_heap_release_pending(struct hl_heap *heap) {
     return hl_tlsf_release(heap, data) != 0;
 }
 
+// With a release pending: the same block again, in the same size or another.
+HL_HOT bool take_again(struct hl_heap *heap, uint32_t size) {
+    if (size != heap->last_request) {
+        struct hl_taken last = {.data = heap->last_data,
+                                .word = heap->last_word,
+                                .next_word = heap->last_next_word,
+                                .list = heap->last_list};
+        if (heap->last_list == UINT32_MAX || !hl_tlsf_retake(heap, &last, size))
+            return false;
+        heap->last_request = size;
+        heap->last_word = last.word;
+        heap->last_next_word = last.next_word;
+    }
+    heap->release_is_pending = false;
+    heap->pending_request = 0;
+    hl_heap_leave_traces(heap);
+    return true;
+}
+
 HL_HOT uint32_t malloc_block(struct hl_heap *heap, uint32_t size) {
-    if (heap->release_is_pending && size == heap->last_request) {
-        heap->release_is_pending = false;
-        heap->pending_request = 0;
-    } else {
+    if (!heap->release_is_pending || !take_again(heap, size)) {
         if (!hl_heap_settle(heap))
             return 0;
         struct hl_taken taken = hl_tlsf_take(heap, size);
@@ -41,6 +57,8 @@ HL_HOT uint32_t malloc_block(struct hl_heap *heap, uint32_t size) {
         heap->last_request = size;
         heap->last_word = taken.word;
         heap->last_next_word = taken.next_word;
+        heap->last_link = taken.link;
+        heap->last_list = taken.list;
     }
     hl_heap_take_bytes(heap, (heap->last_word & ~3u) + heap->header_cost);
     return heap->last_data;
@@ -102,26 +120,26 @@ static void note_bad_canary(const char *place, uint32_t address) {
 static __attribute__((noinline)) uint32_t malloc_poisoned(struct hl_heap *heap, uint32_t size) {
     if (size > UINT32_MAX - HL_POISON_OVERHEAD)
         return 0;
-    hl_heap_lock(heap);
     uint32_t data = malloc_block(heap, size + HL_POISON_OVERHEAD);
     if (data != 0) {
         data = hl_poison_mark(heap, data, size);
         if (heap->poisoning == HL_POISONING_COMPREHENSIVE && !hl_poison_check_new(heap, data, size))
             data = note_bad_pattern("multi_heap_malloc multi_heap_poisoning.c:259", data);
     }
+    return data;
+}
+
+uint32_t hl_heap_malloc_inside(struct hl_heap *heap, uint32_t size) {
+    uint32_t data = 0;
+    if (size != 0)
+        data = heap->poisoning == HL_POISONING_NONE ? malloc_block(heap, size) : malloc_poisoned(heap, size);
     hl_heap_unlock(heap);
     return data;
 }
 
 uint32_t hl_heap_malloc(struct hl_heap *heap, uint32_t size) {
-    if (size == 0)
-        return 0;
-    if (heap->poisoning != HL_POISONING_NONE)
-        return malloc_poisoned(heap, size);
     hl_heap_lock(heap);
-    uint32_t data = malloc_block(heap, size);
-    hl_heap_unlock(heap);
-    return data;
+    return hl_heap_malloc_inside(heap, size);
 }
 
 uint32_t hl_heap_aligned_alloc(struct hl_heap *heap, uint32_t size, uint32_t alignment,
@@ -161,7 +179,7 @@ static bool stays_inside(const struct hl_heap *heap, uint32_t data) {
     return false;
 }
 
-static bool free_poisoned(struct hl_heap *heap, uint32_t data) {
+static __attribute__((noinline)) bool free_poisoned(struct hl_heap *heap, uint32_t data) {
     if (!hl_poison_verify(heap, data, true)) {
         note_bad_canary("multi_heap_free multi_heap_poisoning.c:277", data);
         return false;
@@ -175,23 +193,17 @@ static bool free_poisoned(struct hl_heap *heap, uint32_t data) {
     return free_block(heap, head);
 }
 
-static __attribute__((noinline)) bool free_poisoned_locked(struct hl_heap *heap, uint32_t data) {
-    hl_heap_lock(heap);
+bool hl_heap_free_inside(struct hl_heap *heap, uint32_t data) {
     // A second free: the first can not be undone any more, and the canaries must look as it left them.
-    bool done = hl_heap_settle(heap) && free_poisoned(heap, data);
+    bool done = data == 0 || (heap->poisoning == HL_POISONING_NONE ? free_block(heap, data)
+                                                                   : hl_heap_settle(heap) && free_poisoned(heap, data));
     hl_heap_unlock(heap);
     return done;
 }
 
 bool hl_heap_free(struct hl_heap *heap, uint32_t data) {
-    if (data == 0)
-        return true;
-    if (heap->poisoning != HL_POISONING_NONE)
-        return free_poisoned_locked(heap, data);
     hl_heap_lock(heap);
-    bool done = free_block(heap, data);
-    hl_heap_unlock(heap);
-    return done;
+    return hl_heap_free_inside(heap, data);
 }
 
 static uint32_t realloc_poisoned(struct hl_heap *heap, uint32_t data, uint32_t size) {

@@ -73,8 +73,7 @@ void *multi_heap_malloc(multi_heap_handle_t handle, size_t size) {
     struct hl_heap *heap = find(handle);
     if (__builtin_expect(!heap || size > UINT32_MAX, 0))
         return NULL;
-    uint32_t again = hl_heap_take_again(heap, (uint32_t)size);
-    return again ? hl_byte(heap, again) : pointer(heap, hl_heap_malloc(heap, (uint32_t)size));
+    return pointer(heap, hl_heap_malloc_hot(heap, (uint32_t)size));
 }
 
 void *multi_heap_aligned_alloc(multi_heap_handle_t handle, size_t size, size_t alignment) {
@@ -92,7 +91,7 @@ void *multi_heap_aligned_alloc_offs(multi_heap_handle_t handle, size_t size, siz
 
 void multi_heap_free(multi_heap_handle_t handle, void *p) {
     struct hl_heap *heap = find(handle);
-    if (heap && !hl_heap_put_off(heap, address_of(heap, p)) && !hl_heap_free(heap, address_of(heap, p)))
+    if (heap && !hl_heap_free_hot(heap, address_of(heap, p)))
         hl_fault_raise_noted(heap->chip);
 }
 

@@ -20,7 +20,7 @@ HL_SLOW uint32_t hl_tlsf_note_empty_map(const struct hl_heap *heap) {
     hl_tlsf_note_assert(heap->start,
                         "search_suitable_block tlsf_control_functions.h:359 "
                         "(sl_map && \"internal error - second level bitmap is null\")");
-    return 0;
+    return UINT32_MAX;
 }
 
 HL_SLOW uint32_t hl_tlsf_note_previous(const struct hl_heap *heap, uint32_t previous, bool is_readable) {
