@@ -69,6 +69,8 @@ int hl_chip_create(const struct hl_chip_options *options, struct hl_chip **resul
 void hl_chip_destroy(struct hl_chip *chip) {
     if (!chip)
         return;
+    if (chip->tracer && chip->tracer->chip_ends)
+        chip->tracer->chip_ends(chip->tracer->context, chip);
     if (hl_chip_here == chip)
         hl_chip_here = NULL;
     struct hl_chip *expected = chip;

@@ -121,7 +121,14 @@ static void after(void *context, struct hl_chip *chip, struct hl_traced_call *ca
     }
 }
 
-static const struct hl_tracer tracer = {.before = before, .after = after};
+// The next chip must find tracing as if there had been none before it.
+static void chip_ends(void *context, struct hl_chip *chip) {
+    (void)context;
+    if (trace.chip == chip)
+        hl_heap_trace_detach();
+}
+
+static const struct hl_tracer tracer = {.before = before, .after = after, .chip_ends = chip_ends};
 
 esp_err_t hl_heap_trace_attach(struct hl_chip *chip, uint32_t hash_map_entries, bool hash_map_external) {
     pthread_mutex_lock(&hl_trace_store.lock);
