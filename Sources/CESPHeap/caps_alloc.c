@@ -167,7 +167,7 @@ static inline uint32_t search(struct hl_chip *chip, uint32_t alignment, uint32_t
 // The usual request, for which all of this was found out before.
 static inline uint32_t search_as_planned(const struct hl_plan *plan, uint32_t size) {
     for (uint32_t i = 0; i < plan->count; i++) {
-        uint32_t address = hl_heap_malloc(plan->heaps[i], (size + plan->rounding) & ~plan->rounding);
+        uint32_t address = hl_heap_malloc_hot(plan->heaps[i], (size + plan->rounding) & ~plan->rounding);
         if (__builtin_expect(address != 0, 1) || hl_fault_is_noted())
             return address;
     }
@@ -226,7 +226,7 @@ bool hl_caps_free(struct hl_chip *chip, uint32_t pointer) {
     struct hl_heap *heap = hl_registered(entry);
     if (__builtin_expect(chip->owner_size != 0, 0))
         hl_tracking_freeing(chip, entry, pointer);
-    if (__builtin_expect(!hl_heap_free(heap, block), 0))
+    if (__builtin_expect(!hl_heap_free_hot(heap, block), 0))
         return false;
     if (__builtin_expect(chip->options.hooks, 0))
         call_free_hook(chip, pointer);

@@ -30,12 +30,13 @@ BASE_INLINE uint32_t base_alloc_from(struct hl_chip *chip, enum hl_entry entry, 
                                      uint32_t caps, const void *frame) {
     if (__builtin_expect(size > UINT32_MAX || alignment > UINT32_MAX, 0))
         return 0;
-    if (__builtin_expect(chip->tracer == NULL, 1))
+    const struct hl_tracer *tracer = hl_tracer_of(chip);
+    if (__builtin_expect(tracer == NULL, 1))
         return hl_caps_alloc(chip, (uint32_t)alignment, (uint32_t)size, caps);
     struct hl_traced_call call = {.frame = frame, .entry = entry, .size = size, .caps = caps};
-    chip->tracer->before(chip->tracer->context, chip, &call);
+    tracer->before(tracer->context, chip, &call);
     uint32_t address = hl_caps_alloc(chip, (uint32_t)alignment, (uint32_t)size, caps);
-    chip->tracer->after(chip->tracer->context, chip, &call,
+    tracer->after(tracer->context, chip, &call,
                         address ? hl_host(chip, address) : NULL);
     return address;
 }
@@ -49,7 +50,7 @@ BASE_INLINE uint32_t base_alloc(struct hl_chip *chip, enum hl_entry entry, size_
 
 HL_HOT void *alloc_as_planned(const struct hl_chip *chip, size_t size, uint32_t caps) {
     const struct hl_plan *plan = hl_plan_of(chip, caps);
-    if (__builtin_expect(chip->tracer || !plan || plan->count == 0 || size - 1 >= plan->limit, 0))
+    if (__builtin_expect(hl_tracer_of(chip) || !plan || plan->count == 0 || size - 1 >= plan->limit, 0))
         return NULL;
     uint32_t address = hl_heap_malloc_hot(plan->heaps[0], ((uint32_t)size + plan->rounding) & ~plan->rounding);
     return __builtin_expect(address != 0, 1) ? hl_host(chip, address) : NULL;
@@ -58,7 +59,7 @@ HL_HOT void *alloc_as_planned(const struct hl_chip *chip, size_t size, uint32_t 
 // `is_noted`: with a fault noted.
 HL_HOT bool free_plainly(const struct hl_chip *chip, uint32_t pointer, bool *is_noted) {
     const struct hl_region_heap *entry = hl_first_heap_near(chip, pointer);
-    if (__builtin_expect(chip->tracer || chip->owner_size != 0 || chip->options.hooks || !entry, 0) ||
+    if (__builtin_expect(hl_tracer_of(chip) || chip->owner_size != 0 || chip->options.hooks || !entry, 0) ||
         pointer - entry->start >= entry->end - entry->start)
         return false;
     struct hl_heap *heap = hl_registered(entry);
@@ -81,12 +82,13 @@ BASE_INLINE uint32_t base_realloc(struct hl_chip *chip, enum hl_entry entry, voi
     if (size > UINT32_MAX)
         return 0;
     uint32_t old = hl_address_of(chip, ptr);
-    if (chip->tracer == NULL)
+    const struct hl_tracer *tracer = hl_tracer_of(chip);
+    if (tracer == NULL)
         return hl_caps_realloc(chip, old, (uint32_t)size, caps);
     struct hl_traced_call call = {.frame = __builtin_frame_address(0), .entry = entry, .old = ptr, .size = size, .caps = caps};
-    chip->tracer->before(chip->tracer->context, chip, &call);
+    tracer->before(tracer->context, chip, &call);
     uint32_t address = hl_caps_realloc(chip, old, (uint32_t)size, caps);
-    chip->tracer->after(chip->tracer->context, chip, &call,
+    tracer->after(tracer->context, chip, &call,
                         address ? hl_host(chip, address) : NULL);
     return address;
 }
@@ -102,30 +104,32 @@ static bool multiply(size_t n, size_t size, uint32_t *product) {
 
 BASE_INLINE uint32_t base_calloc(struct hl_chip *chip, enum hl_entry entry, size_t n, size_t size, uint32_t caps) {
     struct hl_traced_call call = {.frame = __builtin_frame_address(0), .entry = entry, .caps = caps};
+    const struct hl_tracer *tracer = hl_tracer_of(chip);
     uint32_t bytes, address = 0;
     bool fits = multiply(n, size, &bytes);
     call.size = fits ? bytes : 0;
-    if (chip->tracer)
-        chip->tracer->before(chip->tracer->context, chip, &call);
+    if (tracer)
+        tracer->before(tracer->context, chip, &call);
     if (fits)
         address = hl_caps_alloc(chip, plain_alignment(chip), bytes, caps);
     if (address != 0)
         memset(hl_host(chip, address), 0, bytes);
-    if (chip->tracer)
-        chip->tracer->after(chip->tracer->context, chip, &call,
+    if (tracer)
+        tracer->after(tracer->context, chip, &call,
                             address ? hl_host(chip, address) : NULL);
     return address;
 }
 
 BASE_INLINE void base_free_from(struct hl_chip *chip, uint32_t pointer, const void *frame) {
+    const struct hl_tracer *tracer = hl_tracer_of(chip);
     bool done;
-    if (__builtin_expect(chip->tracer == NULL, 1)) {
+    if (__builtin_expect(tracer == NULL, 1)) {
         done = hl_caps_free(chip, pointer);
     } else {
         struct hl_traced_call call = {.frame = frame, .entry = HL_ENTRY_FREE, .old = pointer ? hl_host(chip, pointer) : NULL};
-        chip->tracer->before(chip->tracer->context, chip, &call);
+        tracer->before(tracer->context, chip, &call);
         done = hl_caps_free(chip, pointer);
-        chip->tracer->after(chip->tracer->context, chip, &call, NULL);
+        tracer->after(tracer->context, chip, &call, NULL);
     }
     if (__builtin_expect(!done, 0))
         hl_fault_raise_noted(chip);

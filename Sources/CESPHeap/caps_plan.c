@@ -30,23 +30,40 @@ static bool fill(const struct hl_chip *chip, struct hl_plan *plan) {
     return true;
 }
 
+// One that another set of capabilities took the slot of, or null.
+static struct hl_plan *find(const struct hl_chip *chip, uint32_t caps) {
+    struct hl_plan *plan = chip->all_plans;
+    while (plan && plan->generation == chip->plan_generation && plan->caps != caps)
+        plan = plan->next;
+    return plan && plan->generation == chip->plan_generation ? plan : NULL;
+}
+
+static struct hl_plan *make(struct hl_chip *chip, uint32_t caps, uint32_t rounding) {
+    struct hl_plan *plan = chip->plan_count < PLANS_MAX ? calloc(1, sizeof *plan) : NULL;
+    if (!plan)
+        return NULL;
+    plan->caps = caps;
+    plan->rounding = rounding;
+    plan->limit = chip->limit;
+    plan->generation = chip->plan_generation;
+    if (!fill(chip, plan)) {
+        free(plan);
+        return NULL;
+    }
+    plan->next = chip->all_plans;
+    chip->all_plans = plan;
+    chip->plan_count++;
+    return plan;
+}
+
 void hl_plan_make(struct hl_chip *chip, uint32_t caps, uint32_t rounding) {
     pthread_mutex_lock(&chip->registry_lock);
-    struct hl_plan *plan = chip->plan_count < PLANS_MAX ? calloc(1, sizeof *plan) : NULL;
-    if (plan) {
-        plan->caps = caps;
-        plan->rounding = rounding;
-        plan->limit = chip->limit;
-        if (fill(chip, plan)) {
-            plan->next = chip->all_plans;
-            chip->all_plans = plan;
-            chip->plan_count++;
-            // Release: pairs with the acquire in hl_plan_of.
-            atomic_store_explicit(&chip->plans[hl_plan_slot(caps)], plan, memory_order_release);
-        } else {
-            free(plan);
-        }
-    }
+    struct hl_plan *plan = find(chip, caps);
+    if (!plan)
+        plan = make(chip, caps, rounding);
+    // Release: pairs with the acquire in hl_plan_of.
+    if (plan)
+        atomic_store_explicit(&chip->plans[hl_plan_slot(caps)], plan, memory_order_release);
     pthread_mutex_unlock(&chip->registry_lock);
 }
 
@@ -59,6 +76,7 @@ static struct hl_region_heap *first_in(const struct hl_chip *chip, uint32_t low,
 
 void hl_plans_renew(struct hl_chip *chip) {
     pthread_mutex_lock(&chip->registry_lock);
+    chip->plan_generation++;
     for (unsigned slot = 0; slot < HL_PLAN_SLOTS; slot++)
         atomic_store_explicit(&chip->plans[slot], NULL, memory_order_release);
     if (!chip->places)

@@ -24,6 +24,7 @@ struct hl_plan {
     uint32_t caps;             // as asked for
     uint32_t rounding;         // sizes become multiples of rounding + 1
     uint32_t limit;            // largest request, before rounding
+    uint32_t generation;       // of the chip's list of heaps
     uint32_t count;
     struct hl_heap *heaps[HL_PLAN_HEAPS];
 };
@@ -32,8 +33,9 @@ struct hl_places {
     _Atomic(struct hl_region_heap *) first[HL_PLACES];
 };
 
+_Static_assert(HL_PLAN_SLOTS == 1 << 4, "slots are numbered by the upper 4 bits");
 static inline unsigned hl_plan_slot(uint32_t caps) {
-    return (caps ^ caps >> 10 ^ caps >> 19) & (HL_PLAN_SLOTS - 1);
+    return caps * 0x9e3779b1u >> 28;
 }
 
 // The plan for these capabilities if there is one now.

@@ -111,6 +111,11 @@ void hl_chip_set_port(struct hl_chip *chip, const struct hl_port *port) {
 
 void hl_chip_set_tracer(struct hl_chip *chip, const struct hl_tracer *tracer) {
     chip->tracer = tracer;
+    hl_chip_trace_calls(chip, true);
+}
+
+void hl_chip_trace_calls(struct hl_chip *chip, bool on) {
+    atomic_store_explicit(&chip->calls_to, on ? chip->tracer : NULL, memory_order_release);
 }
 
 bool hl_chip_heap_at(const struct hl_chip *chip, size_t index,

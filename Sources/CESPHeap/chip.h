@@ -58,7 +58,7 @@ struct hl_chip {
         owner_size; // bytes of the owner word in front of each block: 0, or 4 with task tracking
     size_t external_limit; // requests up to this size prefer internal memory; SIZE_MAX: no external
                            // memory
-    const struct hl_tracer *tracer;
+    _Atomic(const struct hl_tracer *) calls_to; // the tracer while it wants to see calls; null costs least
     struct hl_port port;
     bool exec_heap; // MALLOC_CAP_EXEC exists in this build
     bool ready;     // heap_caps_init has run
@@ -68,8 +68,9 @@ struct hl_chip {
     const struct hl_layout *layout;
 
     // Rarely used.
+    const struct hl_tracer *tracer; // as set
     struct hl_plan *all_plans; // registry lock, and so is:
-    uint32_t plan_count;
+    uint32_t plan_count, plan_generation;
     esp_alloc_failed_hook_t failed_callback;
     bool started;                              // heap_caps_enable_nonos_stack_heaps has run
     pthread_mutex_t registry_lock;             // guards registration of heaps and mappings
@@ -100,6 +101,14 @@ static inline struct hl_chip *hl_current(void) {
                ? chip
                : atomic_load_explicit(&hl_chip_everywhere, memory_order_acquire);
 }
+
+// Whom to tell of a call. Acquire: pairs with the release in hl_chip_trace_calls.
+static inline const struct hl_tracer *hl_tracer_of(const struct hl_chip *chip) {
+    return atomic_load_explicit(&chip->calls_to, memory_order_acquire);
+}
+
+// Lets the chip's tracer see calls, or spares both for a while.
+void hl_chip_trace_calls(struct hl_chip *chip, bool on);
 
 static inline struct hl_region_heap *hl_first_heap(const struct hl_chip *chip) {
     return atomic_load_explicit(&chip->heaps, memory_order_acquire);

@@ -11,10 +11,10 @@ _Thread_local uint64_t hl_lock_self __attribute__((tls_model("initial-exec"))) =
 enum {
     // Spins before the port is asked to wait: about a microsecond, the length of a long heap operation.
     SPINS = 64,
-    // A bias that was ended costs some microseconds; so many times must a thread come again before it gets one, and each
-    // time four times as often.
-    FIRST_STREAK = 1024,
-    LONGEST_STREAK = 1 << 24,
+    // Ending a bias costs some microseconds, which is what so many acquisitions without one cost more. So often in a row
+    // must a thread come before it gets the next bias; up to eight times as often while biases keep being ended.
+    FIRST_STREAK = 2048,
+    LONGEST_STREAK = 16384,
 };
 
 static inline void pause_briefly(void) {
@@ -44,7 +44,7 @@ static void end_bias(struct hl_lock *lock, uint64_t biased, const struct hl_port
     if (lock->needed == 0)
         lock->needed = FIRST_STREAK;
     else if (lock->needed < LONGEST_STREAK)
-        lock->needed *= 4;
+        lock->needed *= 2;
 }
 
 // REQUIRES: the caller holds `owner`, and nobody has a bias. Whether the caller has one now, and is inside by it.
