@@ -27,6 +27,10 @@ sanitize: ## Run the emulated heap's tests under the address and thread sanitize
 bench: ## Micro-benchmarks, in process
 	swift package --package-path Benchmarks benchmark
 
+.PHONY: figures
+figures: ## The emulated heap against its budgets: pairs, regions, chips, tracing; ROUNDS=N: more exactly
+	swift run -c release --package-path Benchmarks HeapFigures $(ROUNDS)
+
 PERF = swift build -c release --product heapline && swift run --package-path Perf -c release HeaplinePerf
 
 .PHONY: perf
