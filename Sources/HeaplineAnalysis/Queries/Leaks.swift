@@ -37,19 +37,18 @@ public struct Leaks: Sendable {
     /// Sums by verdict; empty unless the program searched its memory.
     public private(set) var verdicts: [DumpedBlock.Verdict: Sum] = [:]
 
+    /// What is known about each process's verdicts.
+    public private(set) var examined: [Int: Verdicts.Examined] = [:]
+
     /// Whether blocks were told apart by what leads to them.
     public var hasVerdicts: Bool { !verdicts.isEmpty }
 
     /// - Complexity: O(live blocks).
-    public init(_ tree: CallTree) throws(TraceError) {
+    public init(_ tree: CallTree, verdicts known: Verdicts? = nil) throws(TraceError) {
         let history = tree.history
         var found: [Int: Group] = [:]
-        var dumped: [Int: [UInt64: DumpedBlock.Verdict]] = [:]
-        for process in history.trace.processes {
-            var blocks: [UInt64: DumpedBlock.Verdict] = [:]
-            try history.trace.dumpedBlocks(process: process.id) { blocks[$0.address] = $0.verdict }
-            if !blocks.isEmpty { dumped[process.id] = blocks }
-        }
+        let verdictOf: Verdicts
+        if let known { verdictOf = known } else { verdictOf = try Verdicts(history) }
         var sums: [DumpedBlock.Verdict: Sum] = [:]
         var replaced = Sum()
         let isReplaced = history.trace.processes.map { $0.ending?.reason == .exec }
@@ -66,14 +65,14 @@ public struct Leaks: Sendable {
             group.newest = max(group.newest, block.time)
             let thread = ThreadKey(process: block.process, index: block.thread)
             if group.threads.count < 8, !group.threads.contains(thread) { group.threads.append(thread) }
-            if let verdicts = dumped[block.process] {
-                let verdict = verdicts[block.address] ?? .unknown
+            if let verdict = verdictOf.verdict(block) {
                 group.verdicts[verdict, default: Sum()].add(block.size)
                 sums[verdict, default: Sum()].add(block.size)
             }
             found[site] = group
         }
         verdicts = sums
+        examined = verdictOf.examined
         self.replaced = replaced
         // In mode sample the sums of the recorded blocks say little; those of the stack are the estimates.
         let isSampled = history.trace.processes.contains { $0.mode == .sample }

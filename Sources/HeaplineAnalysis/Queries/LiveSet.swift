@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The live blocks of one process by address, to find the one that an address lies in. Blocks do not overlap.
+
+/// Live blocks, sorted by address.
+struct LiveSet {
+    private var addresses: [UInt64] = []
+    private var sizes: [UInt64] = []
+    private var regions: [Region] = []
+
+    /// Blocks with no gap of more than 16 MiB between them.
+    private struct Region {
+        var start: UInt64
+        var end: UInt64  // of the last block
+        var first: [UInt32] = []  // for each page: the first block that does not begin before it
+    }
+    private static let gap: UInt64 = 16 << 20
+    private static let pageShift: UInt64 = 12
+
+    var count: Int { addresses.count }
+    func address(_ index: Int) -> UInt64 { addresses[index] }
+    func size(_ index: Int) -> UInt64 { sizes[index] }
+
+    /// - Complexity: O(blocks · log blocks).
+    init(_ blocks: [(address: UInt64, size: UInt64)]) {
+        let sorted = blocks.sorted { $0.address < $1.address }
+        addresses = sorted.map(\.address)
+        sizes = sorted.map(\.size)
+        for index in addresses.indices {
+            let address = addresses[index]
+            if regions.isEmpty || address > regions[regions.count - 1].end &+ Self.gap {
+                regions.append(Region(start: address & ~((1 << Self.pageShift) - 1), end: address))
+            }
+            let place = regions.count - 1
+            let page = Int((address - regions[place].start) >> Self.pageShift)
+            while regions[place].first.count <= page { regions[place].first.append(UInt32(index)) }
+            regions[place].end = max(regions[place].end, address &+ max(sizes[index], 1))
+        }
+    }
+
+    /// The block that holds an address, its inside included; nil when none does.
+    func block(holding address: UInt64) -> Int? {
+        var low = 0
+        var high = regions.count
+        while low < high {
+            let middle = (low + high) / 2
+            if regions[middle].end <= address { low = middle + 1 } else { high = middle }
+        }
+        guard low < regions.count, regions[low].start <= address else { return nil }
+        let pages = regions[low].first
+        let page = Int((address - regions[low].start) >> Self.pageShift)
+        // The last block that begins at or before the address: on this page, or the one before the page's first.
+        var index = page < pages.count ? Int(pages[page]) : limit(of: low)
+        let end = page + 1 < pages.count ? Int(pages[page + 1]) : limit(of: low)
+        while index < end, addresses[index] <= address { index += 1 }
+        guard index > 0, addresses[index - 1] <= address, address - addresses[index - 1] < max(sizes[index - 1], 1) else { return nil }
+        return index - 1
+    }
+
+    private func limit(of region: Int) -> Int {
+        region + 1 < regions.count ? Int(regions[region + 1].first[0]) : addresses.count
+    }
+
+    /// The index of the block that begins at an address.
+    func index(at address: UInt64) -> Int? {
+        guard let index = block(holding: address), addresses[index] == address else { return nil }
+        return index
+    }
+
+    /// The blocks that begin in a range.
+    func indices(in range: Range<UInt64>) -> Range<Int> {
+        lowerBound(range.lowerBound)..<lowerBound(range.upperBound)
+    }
+
+    private func lowerBound(_ address: UInt64) -> Int {
+        var low = 0
+        var high = addresses.count
+        while low < high {
+            let middle = (low + high) / 2
+            if addresses[middle] < address { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}
