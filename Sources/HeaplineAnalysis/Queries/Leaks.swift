@@ -20,6 +20,19 @@ public struct Leaks: Sendable {
         public var threads: [ThreadKey] = []
         /// Blocks and bytes by verdict; empty unless the program searched its memory.
         public var verdicts: [DumpedBlock.Verdict: Sum] = [:]
+        /// The runtime that keeps these blocks for the life of the process (``RuntimeSuppressions``); nil when none does.
+        public var owner: String?
+
+        /// What nothing of the program leads to: unreachable or indirect, and blocks whose process was not examined.
+        public var leaked: Sum {
+            var sum = Sum(blocks: blocks, bytes: bytes)
+            for kind in [DumpedBlock.Verdict.reachable, .unknown] {
+                guard let part = verdicts[kind] else { continue }
+                sum.blocks -= min(part.blocks, sum.blocks)
+                sum.bytes -= min(part.bytes, sum.bytes)
+            }
+            return sum
+        }
     }
     public struct ThreadKey: Sendable, Hashable {
         public var process: Int
@@ -28,6 +41,11 @@ public struct Leaks: Sendable {
     public struct Sum: Sendable, Hashable {
         public var blocks: UInt64 = 0
         public var bytes: UInt64 = 0
+
+        public init(blocks: UInt64 = 0, bytes: UInt64 = 0) {
+            self.blocks = blocks
+            self.bytes = bytes
+        }
     }
 
     /// Most bytes first.
@@ -75,9 +93,11 @@ public struct Leaks: Sendable {
         examined = verdictOf.examined
         self.replaced = replaced
         // In mode sample the sums of the recorded blocks say little; those of the stack are the estimates.
+        var owners = RuntimeSuppressions.Owners(tree)
         let isSampled = history.trace.processes.contains { $0.mode == .sample }
         groups = found.values.map { group in
             var group = group
+            group.owner = owners.owner(of: tree.sites[group.site].node)
             group.threads.sort { ($0.process, $0.index) < ($1.process, $1.index) }
             if isSampled {
                 group.blocks = tree.sites[group.site].liveBlocks

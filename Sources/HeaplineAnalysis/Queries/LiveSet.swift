@@ -51,8 +51,11 @@ struct LiveSet {
         let page = Int((address - regions[low].start) >> Self.pageShift)
         // The last block that begins at or before the address: on this page, or the one before the page's first.
         var index = page < pages.count ? Int(pages[page]) : limit(of: low)
-        let end = page + 1 < pages.count ? Int(pages[page + 1]) : limit(of: low)
-        while index < end, addresses[index] <= address { index += 1 }
+        var end = page + 1 < pages.count ? Int(pages[page + 1]) : limit(of: low)
+        while index < end {
+            let middle = (index + end) / 2
+            if addresses[middle] <= address { index = middle + 1 } else { end = middle }
+        }
         guard index > 0, addresses[index - 1] <= address, address - addresses[index - 1] < max(sizes[index - 1], 1) else { return nil }
         return index - 1
     }

@@ -7,48 +7,6 @@ public import HeaplineAnalysis
 extension TextReport {
     // MARK: Stacks
 
-    mutating func leaks(limit: Int) {
-        let totals = history.totals
-        heading("Still alive at the end: \(about)\(units.bytes(totals.liveBytes ?? 0)) in \(Units.count(totals.liveBlocks, "block"))")
-        noStacksHint()
-        replaced()
-        verdicts()
-        if report.leaks.groups.isEmpty { lines.append("  nothing") }
-        for group in report.leaks.groups.prefix(limit) {
-            let sums = tree.sites[group.site]
-            var age = "allocated at \(Units.duration(group.oldest))"
-            if group.newest != group.oldest { age += " … \(Units.duration(group.newest))" }
-            let threads = group.threads.prefix(3).map { report.trace.processes[$0.process].threadName($0.index) }
-            lines.append("")
-            lines.append(
-                "  " + style.bold(about + units.bytes(group.bytes)) + "  in " + Units.count(group.blocks, "block") + "  "
-                    + style.dim(age + ", by " + threads.joined(separator: ", ") + (group.threads.count > 3 ? ", …" : "")))
-            let verdicts = group.verdicts.sorted { $0.key.rawValue < $1.key.rawValue }
-            if !verdicts.isEmpty {
-                lines.append("      " + verdicts.map { "\(Units.count($0.value.blocks)) \($0.key.name)" }.joined(separator: ", "))
-            }
-            stack(sums.node, indent: "      ")
-        }
-        moreStacks(report.leaks.groups.count, shown: min(limit, report.leaks.groups.count))
-    }
-
-    /// What was alive in program images that another one replaced.
-    mutating func replaced() {
-        let sum = report.leaks.replaced
-        guard sum.blocks > 0 else { return }
-        lines.append(
-            style.dim("  and \(units.bytes(sum.bytes)) in \(Units.count(sum.blocks, "block")) of programs that exec replaced: no leak"))
-    }
-
-    /// What leads to the live blocks, where the program searched its memory.
-    mutating func verdicts() {
-        guard report.leaks.hasVerdicts else { return }
-        let parts = report.leaks.verdicts.sorted { $0.key.rawValue < $1.key.rawValue }.map {
-            "\(units.bytes($0.value.bytes)) \($0.key.name)"
-        }
-        lines.append("  " + parts.joined(separator: ", "))
-    }
-
     mutating func sites(limit: Int) {
         heading("Stacks by allocations: \(about)\(Units.count(history.totals.allocations))")
         noStacksHint()
@@ -215,18 +173,6 @@ extension TextReport {
         for line in all.prefix(style.limit ?? .max) {
             let who = isMany ? "[\(report.trace.processes[line.process].pid)] " : ""
             lines.append("  " + style.dim(Units.duration(line.time)) + "  " + who + line.text)
-        }
-    }
-}
-
-extension DumpedBlock.Verdict {
-    /// The word used in reports.
-    var name: String {
-        switch self {
-        case .unknown: "not examined"
-        case .unreachable: "unreachable"
-        case .indirect: "reachable only from unreachable blocks"
-        case .reachable: "still reachable"
         }
     }
 }
