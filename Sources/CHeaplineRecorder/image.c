@@ -104,7 +104,11 @@ static int find(struct filter *filter, uint64_t value) {
     return 1;
 }
 
+// Swift keeps flags in the upper bits of some pointers: of strings, bridged objects, and cases of enumerations.
+#define UPPER_BITS ((uint64_t)0xf << 60)
+
 static inline int is_target(struct filter *filter, uint64_t value) {
+    value &= ~UPPER_BITS;
     if (value - filter->lowest >= filter->span) return 0;
     if (value - filter->last.start < filter->last.end - filter->last.start) return 1;
     return find(filter, value);

@@ -40,7 +40,7 @@ struct Reachability {
                 found.append(UInt32(block))
             }
         }
-        for value in roots.registers { if let block = blocks.block(holding: value) { mark(block) } }
+        for value in roots.registers { if let block = Self.target(value, blocks) { mark(block) } }
         let stacks = roots.parts.filter(\.isStack)
         let parts = roots.parts.filter { !$0.isStack }
         firstEdge.reserveCapacity(blocks.count + 1)
@@ -50,7 +50,7 @@ struct Reachability {
             while source < blocks.count, blocks.address(source) &+ blocks.size(source) <= address { source += 1 }
             let isInBlock = source < blocks.count && blocks.address(source) <= address
             if isInBlock, blocks.address(source) == address { firstWords[source] = value }
-            guard let target = blocks.block(holding: value) else { return }
+            guard let target = Self.target(value, blocks) else { return }
             if isInBlock {
                 while firstEdge.count <= source { firstEdge.append(UInt32(targets.count)) }
                 targets.append(UInt32(target))
@@ -59,11 +59,20 @@ struct Reachability {
             }
             while part < parts.count, parts[part].end <= address { part += 1 }
             guard part < parts.count, parts[part].start <= address else { return }
-            if parts[part].isLibc, Self.isFreeChunk(value - blocks.address(target), of: blocks.size(target)) { return }
+            if parts[part].isLibc, Self.isFreeChunk(value &- blocks.address(target), of: blocks.size(target)) { return }
             mark(target)
         }
         while firstEdge.count <= blocks.count { firstEdge.append(UInt32(targets.count)) }
         return found
+    }
+
+    /// The block that a word leads to: as it is, or without the flags that Swift keeps in the upper four bits of pointers. The word of a
+    /// native Swift string is 32 less than the address of its storage.
+    static func target(_ value: UInt64, _ blocks: LiveSet) -> Int? {
+        if value >> 60 == 0 { return blocks.block(holding: value) }
+        let address = value & 0x0fff_ffff_ffff_ffff
+        if value >> 60 & 8 != 0, value & 15 == 0, let block = blocks.index(at: address + 32) { return block }
+        return blocks.block(holding: address)
     }
 
     /// Whether a pointer of glibc's allocator at this place of a block means the free memory behind it: that is named by its header, whose
