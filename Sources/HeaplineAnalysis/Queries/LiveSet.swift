@@ -1,12 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The live blocks of one process by address, to find the one that an address lies in. Blocks do not overlap.
+//
+// A block may hold more than was asked for, and programs use that (malloc_usable_size; Swift's arrays and strings do): what lies in it
+// reaches to its usable end. A pointer to it must lie within what was asked for: behind that other things may begin.
+
+/// How an allocator rounds sizes up.
+enum SizeRounding {
+    /// To 16 k + 8, at least 24; blocks with a mapping of their own to its end.
+    case glibc
+    /// To one of four classes between powers of two: at least as far as jemalloc, tcmalloc and mimalloc do.
+    case classes
+
+    init(_ process: TraceProcess) {
+        let names = ["jemalloc", "tcmalloc", "mimalloc", "snmalloc", "hoard"]
+        let hasOther = process.modules.contains { module in names.contains { module.path.contains($0) } }
+        self = hasOther ? .classes : .glibc
+    }
+
+    func usable(_ size: UInt64, at address: UInt64) -> UInt64 {
+        switch self {
+        case .glibc:
+            if size >= 128 << 10, address & 0xfff == 16 { return ((address &+ size &+ 0xfff) & ~0xfff) &- address }
+            return max(24, (size &+ 23) & ~15 &- 8)
+        case .classes:
+            if size <= 128 { return max(16, (size &+ 15) & ~15) }
+            let step = UInt64(1) << UInt64(61 - (size - 1).leadingZeroBitCount)
+            return (size &+ step &- 1) & ~(step &- 1)
+        }
+    }
+}
 
 /// Live blocks, sorted by address.
 struct LiveSet {
     private var addresses: [UInt64] = []
     private var sizes: [UInt64] = []
     private var regions: [Region] = []
+    private let rounding: SizeRounding
 
     /// Blocks with no gap of more than 16 MiB between them.
     private struct Region {
@@ -21,8 +51,15 @@ struct LiveSet {
     func address(_ index: Int) -> UInt64 { addresses[index] }
     func size(_ index: Int) -> UInt64 { sizes[index] }
 
+    /// One past the last byte that the program may use.
+    func usableEnd(_ index: Int) -> UInt64 {
+        let end = addresses[index] &+ rounding.usable(sizes[index], at: addresses[index])
+        return index + 1 < addresses.count ? min(end, addresses[index + 1]) : end
+    }
+
     /// - Complexity: O(blocks · log blocks).
-    init(_ blocks: [(address: UInt64, size: UInt64)]) {
+    init(_ blocks: [(address: UInt64, size: UInt64)], rounding: SizeRounding = .glibc) {
+        self.rounding = rounding
         let sorted = blocks.sorted { $0.address < $1.address }
         addresses = sorted.map(\.address)
         sizes = sorted.map(\.size)

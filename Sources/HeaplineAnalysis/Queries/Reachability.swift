@@ -47,7 +47,7 @@ struct Reachability {
         var source = 0  // the first block that does not end before the word
         var part = 0
         image.forEachWord { address, value in
-            while source < blocks.count, blocks.address(source) &+ blocks.size(source) <= address { source += 1 }
+            while source < blocks.count, blocks.usableEnd(source) <= address { source += 1 }
             let isInBlock = source < blocks.count && blocks.address(source) <= address
             if isInBlock, blocks.address(source) == address { firstWords[source] = value }
             guard let target = Self.target(value, blocks) else { return }

@@ -5,7 +5,7 @@
 // made since are not examined, and the events are read once more, up to then.
 
 internal import CHeaplineFormat
-package import HeaplineCollector
+public import HeaplineCollector
 
 /// What leads to the live blocks of each process, where that was examined.
 public struct Verdicts {
@@ -26,17 +26,16 @@ public struct Verdicts {
         var firstWords: [UInt64]
     }
     private var tables: [Int: Table] = [:]
-    package private(set) var images: [Int: MemoryImage] = [:]
+    private var images: [Int: MemoryImage] = [:]
     public private(set) var examined: [Int: Examined] = [:]
 
-    /// - Parameter keepsImages: for queries that look further into memory than a block's first word.
-    package init(_ history: History, keepsImages: Bool = false) throws(TraceError) {
+    public init(_ history: History) throws(TraceError) {
         for process in history.trace.processes where history.options.processes?.contains(process.id) ?? true {
-            try take(process, history, keepsImages)
+            try take(process, history)
         }
     }
 
-    private mutating func take(_ process: TraceProcess, _ history: History, _ keepsImages: Bool) throws(TraceError) {
+    private mutating func take(_ process: TraceProcess, _ history: History) throws(TraceError) {
         let clock = process.clock
         examined[process.id] = .no
         for note in process.notes {
@@ -68,10 +67,10 @@ public struct Verdicts {
         then.forEachLiveBlock { block in
             if block.process == process.id, block.time <= time { listed.append((block.address, block.size)) }
         }
-        let blocks = LiveSet(listed)
+        let blocks = LiveSet(listed, rounding: SizeRounding(process))
         let reachability = Reachability(image, blocks)
         tables[process.id] = Table(blocks: blocks, verdicts: reachability.verdicts, firstWords: reachability.firstWords)
-        if keepsImages { images[process.id] = image }
+        images[process.id] = image
         examined[process.id] = .searched(
             time: time, isAtEnd: image.isAtExit, asleep: image.threads.count { $0.isAsleep },
             silent: image.threads.count { $0.isSilent })
@@ -92,6 +91,9 @@ public struct Verdicts {
         guard let table = tables[block.process], let index = index(table, block) else { return nil }
         return table.firstWords[index]
     }
+
+    /// What is known of a process's memory.
+    func image(of process: Int) -> MemoryImage? { images[process] }
 
     private func index(_ table: Table, _ block: Block) -> Int? {
         if case .searched(let time, _, _, _)? = examined[block.process], block.time > time { return nil }

@@ -21,6 +21,7 @@
 //   searches     [{process, state, nanoseconds, atEnd, asleepThreads, silentThreads, why}]   state: searched, failed, no
 //   replacedByExec {blocks, bytes}                alive in images that exec replaced; with `leaks` all live blocks
 //   peak         [{site, blocks, bytes}]
+//   types        [{name, kind, blocks, bytes, leakedBlocks}]   kind: cxx, swift, or size (name: up to so many bytes)
 //   growth, threads, sizes, lifetimes, timeline, fragmentation, log
 //   unwindingProblems [{module, why, remedy, stacks, allocations}]
 //   symbolProblems    [{problem, remedy}]
@@ -288,6 +289,17 @@ extension Report {
     // MARK: Tables
 
     private func tables(_ json: inout JSONWriter) {
+        json.array("types") { json in
+            for group in types.groups {
+                json.object { json in
+                    json.member("name", group.name)
+                    json.member("kind", group.kind.rawValue)
+                    json.member("blocks", group.blocks)
+                    json.member("bytes", group.bytes)
+                    json.member("leakedBlocks", group.leakedBlocks)
+                }
+            }
+        }
         json.array("threads") { json in
             for thread in history.threads {
                 json.object { json in

@@ -151,19 +151,21 @@ extension TextReport {
     }
 
     mutating func types() {
-        heading("Live blocks by size class")
-        lines.append(style.dim("  this trace tells no types: they come from the first word of each block, noted by a dump of the live set"))
-        var sums: [UInt64: (blocks: UInt64, bytes: UInt64)] = [:]
-        history.forEachLiveBlock { block in
-            let size = (block.size + 15) & ~15
-            sums[size, default: (0, 0)].blocks += 1
-            sums[size, default: (0, 0)].bytes &+= block.size
+        let types = report.types
+        heading(types.isExamined ? "Live blocks by type" : "Live blocks by size class")
+        if !types.isExamined {
+            lines.append(style.dim("  no types are known: they come from the search of the program's memory at its end (--verdicts)"))
         }
-        var table = TextTable(["bytes", "blocks", "size class"])
-        for (size, sum) in sums.sorted(by: { ($1.value.bytes, $0.key) < ($0.value.bytes, $1.key) }).prefix(style.limit ?? 20) {
-            table.add([units.bytes(sum.bytes), Units.count(sum.blocks), "up to \(Units.count(size)) B"])
+        let hasLeaks = types.groups.contains { $0.leakedBlocks > 0 }
+        var table = TextTable(["bytes", "blocks"] + (hasLeaks ? ["lost"] : []) + ["type"])
+        let limit = style.limit ?? 30
+        for group in types.groups.prefix(limit) {
+            var row = [units.bytes(group.bytes), Units.count(group.blocks)]
+            if hasLeaks { row.append(group.leakedBlocks > 0 ? Units.count(group.leakedBlocks) : "") }
+            table.add(row + [group.kind == .size ? style.dim("up to \(group.name) B") : String(group.name.prefix(120))])
         }
         lines += table.lines(style)
+        if types.groups.count > limit { lines.append(style.dim("  \(types.groups.count - limit) more; --limit \(types.groups.count) shows all")) }
     }
 
     mutating func log() {
