@@ -34,6 +34,7 @@ package enum ProcessEnd: Equatable, Sendable {
     private var filled: [Int]
     private var nodesDone = Int(HL_ROOT_COUNT.rawValue)
     private var notesDone = 0
+    private var imagesDone = 0
     private var filter: LeakFilter?
     private let filters: Bool  // whether there is a `filter`
     private let keepsNewest: Bool  // flight recorder: nothing is drained before the end
@@ -117,6 +118,7 @@ package enum ProcessEnd: Equatable, Sendable {
         }
         for core in 0..<file.cores { flush(core) }
         writeReferences()
+        takeImages()
         writeRSS()
         var note = hl_note_exit(status: -1, reason: HL_EXIT_EXITED.rawValue)
         switch end {
@@ -191,8 +193,27 @@ package enum ProcessEnd: Equatable, Sendable {
     private func housekeeping() {
         if !keepsNewest { for core in 0..<file.cores { flush(core) } }
         writeReferences()
+        takeImages()
         writeRSS()
         writeCounts(final: false)
+    }
+
+    /// Takes what dumps have left beside the process file. An image is numbered from 1 and has its name once it is whole.
+    private func takeImages() {
+        let stem = file.path.hasSuffix(".process") ? String(file.path.dropLast(8)) : file.path
+        while true {
+            let path = "\(stem).\(imagesDone + 1).image"
+            guard let image = MemoryImageFile(path: path) else { return }
+            imagesDone += 1
+            var offset = 0
+            while unsafe offset < image.bytes.count {
+                let end = unsafe min(offset + 1 << 20, image.bytes.count)
+                let part = unsafe UnsafeRawBufferPointer(rebasing: image.bytes[offset..<end])
+                unsafe writer.memory(part, number: imagesDone, offset: UInt64(offset), process: index)
+                offset = end
+            }
+            unsafe _ = unlink(path)
+        }
     }
 
     private func writeRSS() {
