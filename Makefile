@@ -39,11 +39,11 @@ scale: ## Cost as work grows: events, threads, live blocks, depth, stacks; QUICK
 
 .PHONY: gates
 gates: ## Check the hot path's instructions against Perf/*.golden
-	$(PERF) check
+	swift build -c release --product heapline && swift run --package-path Perf HeaplinePerf check
 
 .PHONY: golden
 golden: ## Write Perf/*.golden anew: the hot path's instructions as they are now
-	$(PERF) golden
+	swift build -c release --product heapline && swift run --package-path Perf HeaplinePerf golden
 
 .PHONY: format
 format: ## Format all Swift sources

@@ -22,6 +22,14 @@ struct Sample {
     var traceBytes: Double?
     var reportSeconds: Double?
     var sighting = Sighting()
+
+    /// Means of what was timed; nil of nothing.
+    static func mean(_ samples: [Sample]) -> Sample? {
+        guard var mean = samples.first else { return nil }
+        func average(_ field: (Sample) -> Double) -> Double { samples.map(field).reduce(0, +) / Double(samples.count) }
+        (mean.wall, mean.cpu, mean.allCPU, mean.events) = (average(\.wall), average(\.cpu), average(\.allCPU), average(\.events))
+        return mean
+    }
 }
 
 struct RunFailure: Error, CustomStringConvertible {
@@ -68,7 +76,7 @@ struct Runner {
             ).start()
         }
         let usage = try command.run()
-        companion?.wait(timeout: 10)
+        companion?.wait(timeout: usage.failure == nil ? 10 : 0)
         var discarded: Double?
         if tracer.usesLTTng { discarded = lttng.end() }
         let text = String(decoding: FileManager.default.contents(atPath: printed) ?? Data(), as: UTF8.self)

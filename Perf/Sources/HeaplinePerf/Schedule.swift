@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which run comes when. Interleaved: each round goes once through all tracers of a workload, so what disturbs the machine for a
-// while disturbs all of them. Rounds repeat until the time is used up; a cell is compared with the untraced runs of
-// its own round.
+// Which run comes when. Interleaved: each round goes once through all tracers of a workload, in an order drawn anew, so what
+// disturbs the machine for a while disturbs all of them, and nobody always comes first. The untraced program runs before and
+// after them; a cell is compared with the mean of both. Rounds repeat until the time is used up.
 
 internal import Foundation
 
@@ -14,6 +14,8 @@ struct Schedule {
     var deadline: Double
     var timeout: Double
     var mostRounds: Int
+    /// Seconds after the deadline in which a run that has begun may end.
+    var grace = 10.0
     var quick: Bool
     var say: (String) -> Void
     var whisper: (String) -> Void
@@ -27,17 +29,19 @@ struct Schedule {
         var runner = Runner(tools: tools, lttng: LTTng(tools), timeout: timeout)
         var failed: Set<Key> = []
         var first: [Key: Sample] = [:]
-        var timed: [Key: [Int: Sample]] = [:]
+        var timed: [Key: [Int: [Sample]]] = [:]
         var cost: [Key: Double] = [:]
 
         func attempt(_ key: Key, round: Int) {
             let workload = workloads[key.workload], tracer = tracers[key.tracer]
             let began = Clock.now
             guard !failed.contains(key) else { return }
+            // What was never run before may take all of its time; the last one may take a little of what is not there.
+            runner.timeout = max(5, min(timeout, deadline + grace - began))
             do {
                 let sample = try runner.run(workload, tracer, thorough: round == 0)
-                if round == 0 { first[key] = sample } else { timed[key, default: [:]][round] = sample }
-                if round == 0, tracer.isSlow { timed[key, default: [:]][1] = sample }
+                if round == 0 { first[key] = sample } else { timed[key, default: [:]][round, default: []].append(sample) }
+                if round == 0, tracer.isSlow { timed[key, default: [:]][1] = [sample] }
             } catch {
                 failed.insert(key)
                 results.failures["\(workload.name) / \(Self.label(tracer))"] = "\(error)"
@@ -53,10 +57,15 @@ struct Schedule {
             }
         }
         var rounds = 0, stopped = false
+        var random = SplitMix(state: 6)
         func pass(_ round: Int, _ wanted: (Workload, Tracer) -> Bool) {
             for (w, workload) in workloads.enumerated() {
-                for (t, tracer) in tracers.enumerated() where wanted(workload, tracer) {
-                    if tracer.onlyPython, !workload.isPython { continue }
+                let chosen = tracers.indices.filter { t in
+                    wanted(workload, tracers[t]) && (!tracers[t].onlyPython || workload.isPython)
+                }
+                let bases = chosen.filter { tracers[$0].group == .untraced }
+                let others = chosen.filter { tracers[$0].group != .untraced }.shuffled(using: &random)
+                for t in bases + others + (round == 0 ? [] : bases) {
                     let key = Key(workload: w, tracer: t)
                     if Clock.now + (cost[key] ?? 0) > deadline { stopped = true } else { attempt(key, round: round) }
                 }
@@ -65,19 +74,32 @@ struct Schedule {
         }
         // What would take the time of all others in a quick run: what is slow and cannot be given less to do.
         func fits(_ workload: Workload, _ tracer: Tracer) -> Bool { !quick || !tracer.isHeavy || workload.countsItself }
+        // What is slow costs so much more than any disturbance that it need not be run again and again.
+        func isOften(_ workload: Workload, _ tracer: Tracer, _ round: Int) -> Bool {
+            guard tracer.often else { return !tracer.isSlow && round % 3 == 0 }
+            return !tracer.isDear || workload.countsItself || round % 3 == 1
+        }
         // Loops first: they say most about a tracer in the least time.
         for loops in [true, false] {
             say(loops ? "loops: memory, losses, reports; round 1" : "real programs: memory, losses, reports; round 1")
             pass(0) { workload, tracer in workload.countsItself == loops && tracer.often && fits(workload, tracer) }
             pass(1) { workload, tracer in workload.countsItself == loops && tracer.often && fits(workload, tracer) }
         }
+        // Differences of real programs are small beside what runs differ by: these need the rounds most.
+        if quick {
+            say("real programs: round 2")
+            pass(2) { workload, tracer in !workload.countsItself && isOften(workload, tracer, 2) && fits(workload, tracer) }
+        }
         say("the rest, once")
-        pass(0) { workload, tracer in !tracer.often && (tracer.isSlow || !quick || tracer.group == .untraced) && fits(workload, tracer) }
+        // In a quick run without memory and report where a mode differs only in the allocator below it.
+        pass(0) { workload, tracer in
+            !tracer.often && fits(workload, tracer) && (!quick || tracer.allocator == .system || tracer.isSlow || tracer.group == .untraced)
+        }
         pass(1) { workload, tracer in !tracer.often && !tracer.isSlow && fits(workload, tracer) }
         for round in 2...max(2, mostRounds) where !stopped {
             say("round \(round)")
             pass(round) { workload, tracer in
-                (tracer.often || (round % 3 == 0 && !tracer.isSlow)) && fits(workload, tracer)
+                (round > 2 || !quick || workload.countsItself) && isOften(workload, tracer, round) && fits(workload, tracer)
             }
         }
         results.rounds = rounds
@@ -102,12 +124,13 @@ struct Schedule {
     }
 
     private func cell(
-        _ workload: Workload, _ tracer: Tracer, _ first: Sample?, _ timed: [Int: Sample], _ baseFirst: Sample?,
-        _ baseTimed: [Int: Sample], _ runner: Runner
+        _ workload: Workload, _ tracer: Tracer, _ first: Sample?, _ timed: [Int: [Sample]], _ baseFirst: Sample?,
+        _ baseTimed: [Int: [Sample]], _ runner: Runner
     ) -> Results.Cell? {
         var ratio: [Double] = [], wall: [Double] = [], cpu: [Double] = [], all: [Double] = [], untraced: [Double] = []
-        for (round, sample) in timed.sorted(by: { $0.key < $1.key }) {
-            guard let base = baseTimed[round], sample.events > 0, base.events > 0 else { continue }
+        for (round, samples) in timed.sorted(by: { $0.key < $1.key }) {
+            guard let sample = Sample.mean(samples), let base = Sample.mean(baseTimed[round] ?? []), sample.events > 0, base.events > 0
+            else { continue }
             let with = sample.wall / sample.events, without = base.wall / base.events
             ratio.append(with / without)
             untraced.append(without * 1e9)
@@ -116,7 +139,7 @@ struct Schedule {
             all.append((sample.allCPU / sample.events - base.allCPU / base.events) * 1e9)
         }
         guard let untraced = Estimate(untraced) else { return nil }
-        let events = timed.values.first?.events ?? 0
+        let events = timed.values.first?.first?.events ?? 0
         var cell = Results.Cell(
             workload: workload.name, tracer: tracer.name, group: tracer.group, mode: tracer.mode, depth: tracer.depth,
             allocator: tracer.allocator, events: events, untracedNsPerEvent: untraced.median, ratio: Estimate(ratio),
@@ -131,10 +154,15 @@ struct Schedule {
         cell.eventsSeen = first.sighting.events
         cell.allocationsSeen = first.sighting.allocations
         cell.eventsLost = first.sighting.lost
-        // What is recorded includes what the program does before and after its loop, so only too few of them are losses.
-        if cell.eventsLost == nil, let seen = first.sighting.events, workload.countsItself { cell.eventsLost = max(0, first.events - seen) }
-        if cell.eventsLost == nil, let seen = first.sighting.allocations, workload.countsItself {
-            cell.eventsLost = max(0, (first.events / 2 - seen).rounded())
+        // What is recorded includes what the program does before and after its loop, so only too few of them are losses. Programs
+        // that do not do the same each time are held against their tracer's own word only.
+        if workload.isRepeatable {
+            if let seen = first.sighting.events {
+                cell.eventsLost = max(cell.eventsLost ?? 0, first.events - seen)
+            } else if let seen = first.sighting.allocations {
+                let made = runner.tallies[workload.name]?.allocations ?? (first.events / 2).rounded(.down)
+                cell.eventsLost = max(cell.eventsLost ?? 0, made - seen)
+            }
         }
         return cell
     }

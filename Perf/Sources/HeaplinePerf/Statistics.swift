@@ -13,6 +13,9 @@ struct Estimate: Codable {
     var high: Double
     var runs: Int
 
+    /// The interval holds 0: the median is not told apart from nothing.
+    var isNoise: Bool { runs > 1 && low <= 0 && high >= 0 }
+
     init?(_ values: [Double]) {
         guard !values.isEmpty else { return nil }
         let sorted = values.sorted()

@@ -40,9 +40,7 @@ extension Tracer {
         for name in ["massif", "dhat"] {
             peer(name == "massif" ? "Massif" : "DHAT", needs: [tool("valgrind")]) { valgrind($0[0], name) }
         }
-        let python = Toolbox.find("python3")
-        let memray = python.map { tools.capture([$0, "-c", "import memray"]).status == 0 } ?? false
-        peer("memray", needs: [("the Python module memray", memray ? python : nil)]) { memrayRun($0[0]) }
+        peer("memray", needs: [("memray on PATH or as a module of python3", memray(tools))]) { memrayRun($0[0]) }
         peer("bytehound", needs: [library("libbytehound.so"), tool("bytehound")]) { paths in
             var tracer = Tracer(name: "", group: .peer, records: [.counts, .stack, .time, .thread, .address, .frees], divisor: 12)
             tracer.prepare = { launch in
@@ -59,6 +57,7 @@ extension Tracer {
         tracer.prepare = { launch in
             launch.arguments = [path] + (raw ? ["-r"] : []) + ["-o", "\(launch.folder)/heaptrack"] + launch.arguments
         }
+        tracer.isDear = !raw
         if !raw {
             tracer.report = { folder, _ in [printer, "\(folder)/heaptrack.zst"] }
             tracer.sighting = { run, _ in Sighting(allocations: number(after: "\tallocations:", in: run)) }
@@ -136,9 +135,17 @@ extension Tracer {
         return tracer
     }
 
+    /// The Python that has memray: python3's own, or that of the `memray` on PATH, as in an environment of its own.
+    private static func memray(_ tools: Toolbox) -> String? {
+        let script = Toolbox.find("memray").flatMap { try? String(contentsOfFile: $0, encoding: .utf8) }
+        let interpreter = script?.split(separator: "\n").first.flatMap { $0.hasPrefix("#!") ? String($0.dropFirst(2)) : nil }
+        return [Toolbox.find("python3"), interpreter].compactMap { $0 }.first { tools.capture([$0, "-c", "import memray"]).status == 0 }
+    }
+
     private static func memrayRun(_ python: String) -> Tracer {
         var tracer = Tracer(name: "", group: .peer, records: [.counts, .stack, .time, .thread, .address, .frees])
         tracer.onlyPython = true
+        tracer.isDear = true
         tracer.prepare = { launch in
             launch.arguments = [python, "-m", "memray", "run", "--native", "-q", "-o", "\(launch.folder)/memray.bin"] + launch.arguments.dropFirst()
         }

@@ -13,11 +13,13 @@ struct Workload {
     var input: String?
     /// Prints its own counts; otherwise events come from the counting library and times from the meter.
     var countsItself = false
-    /// The program whose process is the traced one, when the command starts others.
+    /// The file, links followed, of which the traced process is an image; the command may start others.
     var program: String
     /// What must run beside it for it to do its work.
     var companion: (@Sendable (_ folder: String) -> [String])?
     var isPython = false
+    /// Makes the same events each time.
+    var isRepeatable = true
 
     /// All workloads, and those that cannot run here with the reason.
     static func all(_ tools: Toolbox, quick: Bool, problems: [String: String]) -> (found: [Workload], missing: [String: String]) {
@@ -56,7 +58,7 @@ struct Workload {
             }
             return Workload(
                 name: name, what: what, arguments: { [program] + arguments($0) },
-                program: URL(fileURLWithPath: program).lastPathComponent)
+                program: URL(fileURLWithPath: program).resolvingSymlinksInPath().lastPathComponent)
         }
         let cc1plus = Toolbox.find("g++").flatMap { tools.firstLine([$0, "-print-prog-name=cc1plus"]) }
         if problems["templates.ii"] == nil,
@@ -69,14 +71,15 @@ struct Workload {
         let python = Toolbox.find("python3").flatMap { tools.firstLine([$0, "-c", "import sys; print(sys.executable)"]) }
         if var workload = real(
             "python3", "objects, JSON, dictionaries, PYTHONMALLOC=malloc", python,
-            { [script = tools.source("objects.py")] _ in [script, quick ? "12" : "30"] })
+            { [script = tools.source("objects.py")] _ in [script, quick ? "200" : "600"] })
         {
             workload.environment["PYTHONMALLOC"] = "malloc"
+            workload.environment["PYTHONHASHSEED"] = "0"
             workload.isPython = true
             found.append(workload)
         }
         if var workload = real("sqlite3", "inserts, joins, sorting in memory", Toolbox.find("sqlite3"), { _ in ["-batch", ":memory:"] }) {
-            workload.input = tools.source("queries.sql")
+            workload.input = tools.binary(quick ? "queries-few.sql" : "queries-many.sql")
             found.append(workload)
         }
         if var workload = real(
@@ -84,17 +87,21 @@ struct Workload {
             { _ in ["--port", "0", "--unixsocket", "redis.socket", "--save", "", "--appendonly", "no", "--daemonize", "no"] })
         {
             let script = tools.source("drive_redis.sh")
-            workload.companion = { folder in ["/bin/sh", script, "\(folder)/redis.socket", quick ? "20000" : "60000"] }
+            workload.companion = { folder in ["/bin/sh", script, "\(folder)/redis.socket", quick ? "60000" : "250000"] }
+            workload.isRepeatable = false // what it does in the background depends on the clock
             found.append(workload)
         }
-        if let workload = real(
+        if var workload = real(
             "perl", "hashes and strings", Toolbox.find("perl"),
-            { [script = tools.source("records.pl")] _ in [script, quick ? "60" : "150"] })
-        { found.append(workload) }
+            { [script = tools.source("records.pl")] _ in [script, quick ? "400" : "1200"] })
+        {
+            workload.environment["PERL_HASH_SEED"] = "0"
+            found.append(workload)
+        }
         let swift = Toolbox.find("swift-frontend").map { URL(fileURLWithPath: $0).resolvingSymlinksInPath().path }
         if let workload = real(
             "swift-frontend", "the Swift compiler on generic code", swift,
-            { [text = tools.source("shapes.swift")] _ in ["-frontend", "-c", "-O", text, "-module-name", "Shapes", "-o", "/dev/null"] })
+            { [text = tools.binary(quick ? "shapes-few.swift" : "shapes-many.swift")] _ in ["-frontend", "-c", "-O", text, "-module-name", "Shapes", "-o", "/dev/null"] })
         { found.append(workload) }
         return (found, missing)
     }
