@@ -23,9 +23,12 @@ sanitize: ## Run the emulated heap's tests under the address and thread sanitize
 	swift test --sanitize=address --filter CESPHeapTests
 	swift test --sanitize=thread --filter $(TSAN_TESTS)
 
+BENCH_RESULT = Perf/results/$(shell date +%F)-bench.md
+
 .PHONY: bench
-bench: ## Micro-benchmarks, in process
-	swift package --package-path Benchmarks benchmark
+bench: ## Micro-benchmarks, in process; FILTER=REGEX for some, else the tables go to Perf/results
+	swift package --package-path Benchmarks benchmark --grouping metric --format markdown --scale --time-units nanoseconds --no-progress \
+	    $(if $(FILTER),--filter '$(FILTER)',| sed 's/HeaplineBenchmarks://' | tee $(BENCH_RESULT))
 
 PERF = swift build -c release --product heapline && swift run --package-path Perf -c release HeaplinePerf
 

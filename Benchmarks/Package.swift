@@ -23,7 +23,9 @@ let package = Package(
             ]),
         .executableTarget(
             name: "HeaplineBenchmarks",
-            dependencies: ["CLoops", .product(name: "Benchmark", package: "benchmark")],
+            dependencies: [
+                "CLoops", .product(name: "Benchmark", package: "benchmark"), .product(name: "HeaplineAnalysis", package: "Heapline"),
+            ],
             path: "Benchmarks/HeaplineBenchmarks",
             swiftSettings: [
                 .treatAllWarnings(as: .error), .enableUpcomingFeature("InternalImportsByDefault"),

@@ -21,6 +21,7 @@ struct Sample {
     var totalPeakBytes: Double?
     var traceBytes: Double?
     var reportSeconds: Double?
+    var reportPeakBytes: Double?
     var sighting = Sighting()
 
     /// Means of what was timed; nil of nothing.
@@ -105,9 +106,9 @@ struct Runner {
         }
         var reported = ""
         if let report = tracer.report?(folder, workload.arguments(1)[0]) {
-            let (seconds, text) = try finish(report, in: folder)
-            sample.reportSeconds = seconds
-            reported = text
+            let finished = try finish(report, in: folder)
+            (sample.reportSeconds, sample.reportPeakBytes) = (finished.seconds, finished.peakBytes)
+            reported = finished.beginning
         }
         if let totals = tracer.totals?(folder) { reported = try finish(totals, in: folder).beginning }
         sample.sighting = tracer.sighting(text, reported)
@@ -116,14 +117,15 @@ struct Runner {
     }
 
     /// Runs what makes text of a trace. Returns what it took, if it went well, and the beginning of what it printed.
-    private func finish(_ arguments: [String], in folder: String) throws -> (seconds: Double?, beginning: String) {
+    private func finish(_ arguments: [String], in folder: String) throws -> (seconds: Double?, peakBytes: Double?, beginning: String) {
         let output = "\(tools.scratch)/reported"
         let usage = try Command(
             arguments: arguments, environment: ProcessInfo.processInfo.environment, folder: folder, output: output, timeout: timeout,
-            memoryBytes: memoryBytes
+            memoryBytes: memoryBytes, sampleEvery: 0.02
         ).run()
         let beginning = try FileHandle(forReadingFrom: URL(fileURLWithPath: output)).read(upToCount: 65536) ?? Data()
-        return (usage.failure == nil ? usage.wall : nil, String(decoding: beginning, as: UTF8.self))
+        let went = usage.failure == nil
+        return (went ? usage.wall : nil, went && usage.peakBytes > 0 ? Double(usage.peakBytes) : nil, String(decoding: beginning, as: UTF8.self))
     }
 
     /// Counts the events of a program that does not count itself, with a library that does nothing else.
