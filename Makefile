@@ -27,7 +27,7 @@ BENCH_RESULT = Perf/results/$(shell date +%F)-bench.md
 
 .PHONY: bench
 bench: ## Micro-benchmarks, in process; FILTER=REGEX for some, else the tables go to Perf/results
-	swift package --package-path Benchmarks benchmark --grouping metric --format markdown --scale --time-units nanoseconds --no-progress \
+	swift package --package-path Benchmarks benchmark --grouping metric --format markdown --time-units nanoseconds --no-progress \
 	    $(if $(FILTER),--filter '$(FILTER)',| sed 's/HeaplineBenchmarks://' | tee $(BENCH_RESULT))
 
 PERF = swift build -c release --product heapline && swift run --package-path Perf -c release HeaplinePerf

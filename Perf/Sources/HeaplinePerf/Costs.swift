@@ -43,7 +43,7 @@ struct Costs {
         if workloads.isEmpty { throw Options.Wrong(description: "no such workload; there are: \(allWorkloads.map(\.name).joined(separator: ", "))") }
 
         var results = Results(
-            date: Self.today, command: options.quick ? "make perf QUICK=1" : "make perf", quick: options.quick,
+            date: Self.today, command: "make perf\(options.quick ? " QUICK=1" : "")\(options.minutes.map { " MINUTES=\(Table.number($0, 0))" } ?? "")", quick: options.quick,
             machine: Machine.here(tools), rounds: 0, missingWorkloads: missingWorkloads, missingPeers: missingPeers)
         for (peer, reason) in missingPeers.sorted(by: { $0.key < $1.key }) { print("peer not here: \(peer): \(reason)") }
         for (name, reason) in missingWorkloads.sorted(by: { $0.key < $1.key }) { print("workload not here: \(name): \(reason)") }
@@ -52,7 +52,7 @@ struct Costs {
         let say = { (text: String) in HeaplinePerf.complain(String(format: "%5.0f s  %@", Clock.now - began, text)) }
         let schedule = Schedule(
             tools: tools, workloads: workloads, tracers: tracers, deadline: began + minutes * 60,
-            timeout: options.quick ? 8 : 60, mostRounds: options.rounds ?? (options.quick ? 5 : 15),
+            timeout: options.quick ? 8 : 60, mostRounds: options.rounds ?? (options.quick ? 12 : 30),
             quick: options.quick, say: say, whisper: options.verbose ? say : { _ in })
         schedule.run(into: &results)
 

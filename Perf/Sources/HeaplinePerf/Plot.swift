@@ -83,7 +83,7 @@ struct LogScale {
     }
 
     static func label(_ tick: Double) -> String {
-        tick >= 1e9 ? "\(Int(tick / 1e9))G" : tick >= 1e6 ? "\(Int(tick / 1e6))M" : tick >= 1e3 ? "\(Int(tick / 1e3))k" : tick >= 1 ? "\(Int(tick))" : "\(tick)"
+        tick >= 1e9 ? "\(Int(tick / 1e9))G" : tick >= 1e6 ? "\(Int(tick / 1e6))M" : tick >= 1e3 ? "\(Int(tick / 1e3))k" : tick >= 1 || tick == 0 ? "\(Int(tick))" : "\(tick)"
     }
 }
 

@@ -43,11 +43,12 @@ struct Runner {
     /// Seconds one run may take, and address space each of its processes may have.
     var timeout: Double
     var memoryBytes: UInt64 = 8 << 30
-    /// Events of programs that do not count themselves, by workload.
+    /// Events of programs that do not count themselves, by what was run.
     var tallies: [String: (events: Double, allocations: Double)] = [:]
 
     /// Runs it once. `thorough`: looks at memory, keeps the trace, makes the report; its times are then not worth keeping.
-    func run(_ workload: Workload, _ tracer: Tracer, thorough: Bool) throws -> Sample {
+    mutating func run(_ workload: Workload, _ tracer: Tracer, thorough: Bool) throws -> Sample {
+        if !workload.countsItself, tallies[Self.key(workload, tracer.divisor)] == nil { try tally(workload, tracer.divisor) }
         let folder = "\(tools.scratch)/run", meter = "\(tools.scratch)/meter"
         for each in [folder, meter] {
             try? FileManager.default.removeItem(atPath: each)
@@ -62,7 +63,7 @@ struct Runner {
 
         let printed = "\(tools.scratch)/printed"
         var command = Command(
-            arguments: launch.arguments, environment: launch.environment, folder: folder, output: printed, input: workload.input,
+            arguments: launch.arguments, environment: launch.environment, folder: folder, output: printed, input: workload.input?(tracer.divisor),
             timeout: timeout, memoryBytes: tracer.limitsMemory ? memoryBytes : 0)
         // Traces are removed after each run; writing back those of the run before must not fall into this one.
         sync()
@@ -73,7 +74,7 @@ struct Runner {
             var environment = ProcessInfo.processInfo.environment
             environment["LD_PRELOAD"] = nil
             return try Command(
-                arguments: make(folder), environment: environment, folder: folder, output: "\(tools.scratch)/companion", timeout: timeout
+                arguments: make(folder, tracer.divisor), environment: environment, folder: folder, output: "\(tools.scratch)/companion", timeout: timeout
             ).start()
         }
         let usage = try command.run()
@@ -97,7 +98,7 @@ struct Runner {
             else { throw RunFailure(description: "the workload printed no counts: \(text.prefix(120))") }
             (sample.events, sample.wall, sample.cpu) = (events, wall / 1e9, cpu / 1e9)
         } else {
-            sample.events = tallies[workload.name]?.events ?? 0
+            sample.events = tallies[Self.key(workload, tracer.divisor)]?.events ?? 0
         }
         guard thorough else { return sample }
         sample.totalPeakBytes = Double(usage.peakBytes)
@@ -129,7 +130,7 @@ struct Runner {
     }
 
     /// Counts the events of a program that does not count itself, with a library that does nothing else.
-    mutating func tally(_ workload: Workload) throws {
+    private mutating func tally(_ workload: Workload, _ divisor: Int) throws {
         let folder = "\(tools.scratch)/tally"
         try? FileManager.default.removeItem(atPath: folder)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -138,11 +139,11 @@ struct Runner {
         environment["LD_PRELOAD"] = tools.binary("tally.so")
         environment["PERF_TALLY"] = folder
         let command = Command(
-            arguments: workload.arguments(1), environment: environment, folder: folder, output: "\(tools.scratch)/printed",
-            input: workload.input, timeout: timeout)
+            arguments: workload.arguments(divisor), environment: environment, folder: folder, output: "\(tools.scratch)/printed",
+            input: workload.input?(divisor), timeout: timeout)
         let companion = try workload.companion.map {
             try Command(
-                arguments: $0(folder), environment: ProcessInfo.processInfo.environment, folder: folder,
+                arguments: $0(folder, divisor), environment: ProcessInfo.processInfo.environment, folder: folder,
                 output: "\(tools.scratch)/companion", timeout: timeout
             ).start()
         }
@@ -155,7 +156,13 @@ struct Runner {
             events += (Double(fields[0]) ?? 0) + (Double(fields[1]) ?? 0)
         }
         guard events > 0 else { throw RunFailure(description: "the counting library saw nothing") }
-        tallies[workload.name] = (events, allocations)
+        tallies[Self.key(workload, divisor)] = (events, allocations)
+    }
+
+    /// Names a workload in one of its sizes.
+    static func key(_ workload: Workload, _ divisor: Int) -> String {
+        let companion = workload.companion?("", divisor) ?? []
+        return ([workload.name, workload.input?(divisor) ?? ""] + workload.arguments(divisor) + companion).joined(separator: " ")
     }
 
     private func readMeter(_ folder: String, program: String) -> (count: Int, wall: Double, cpu: Double, peakBytes: Double) {

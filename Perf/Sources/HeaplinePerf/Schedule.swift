@@ -16,6 +16,8 @@ struct Schedule {
     var mostRounds: Int
     /// Seconds after the deadline in which a run that has begun may end.
     var grace = 10.0
+    /// The part of the time that is left after the first round and goes to what runs often.
+    var share = 0.4
     var quick: Bool
     var say: (String) -> Void
     var whisper: (String) -> Void
@@ -50,12 +52,6 @@ struct Schedule {
             whisper(String(format: "%6.2f s  %@ / %@", Clock.now - began, workload.name, Self.label(tracer)))
         }
 
-        for (index, workload) in workloads.enumerated() where !workload.countsItself {
-            do { try runner.tally(workload) } catch {
-                results.missingWorkloads[workload.name] = "\(error)"
-                for tracer in tracers.indices { failed.insert(Key(workload: index, tracer: tracer)) }
-            }
-        }
         var rounds = 0, stopped = false
         var random = SplitMix(state: 6)
         func pass(_ round: Int, _ wanted: (Workload, Tracer) -> Bool) {
@@ -76,32 +72,40 @@ struct Schedule {
         func fits(_ workload: Workload, _ tracer: Tracer) -> Bool { !quick || !tracer.isHeavy || workload.countsItself }
         // What is slow costs so much more than any disturbance that it need not be run again and again.
         func isOften(_ workload: Workload, _ tracer: Tracer, _ round: Int) -> Bool {
-            guard tracer.often else { return !tracer.isSlow && round % 3 == 0 }
+            guard tracer.often else { return !tracer.isSlow && round % 3 == 0 && round > 3 }
             return !tracer.isDear || workload.countsItself || round % 3 == 1
         }
-        // Loops first: they say most about a tracer in the least time.
-        for loops in [true, false] {
-            say(loops ? "loops: memory, losses, reports; round 1" : "real programs: memory, losses, reports; round 1")
-            pass(0) { workload, tracer in workload.countsItself == loops && tracer.often && fits(workload, tracer) }
-            pass(1) { workload, tracer in workload.countsItself == loops && tracer.often && fits(workload, tracer) }
-        }
-        // Differences of real programs are small beside what runs differ by: these need the rounds most.
-        if quick {
-            say("real programs: round 2")
-            pass(2) { workload, tracer in !workload.countsItself && isOften(workload, tracer, 2) && fits(workload, tracer) }
-        }
-        say("the rest, once")
-        // In a quick run without memory and report where a mode differs only in the allocator below it.
-        pass(0) { workload, tracer in
-            !tracer.often && fits(workload, tracer) && (!quick || tracer.allocator == .system || tracer.isSlow || tracer.group == .untraced)
-        }
-        pass(1) { workload, tracer in !tracer.often && !tracer.isSlow && fits(workload, tracer) }
-        for round in 2...max(2, mostRounds) where !stopped {
-            say("round \(round)")
-            pass(round) { workload, tracer in
-                (round > 2 || !quick || workload.countsItself) && isOften(workload, tracer, round) && fits(workload, tracer)
+        // Breadth first: times of everything that matters, then what else there is to know of it, then more of both.
+        say("round 1")
+        pass(1) { workload, tracer in tracer.often && fits(workload, tracer) }
+        say("memory, losses, reports")
+        pass(0) { workload, tracer in tracer.often && fits(workload, tracer) }
+        // What matters most gets its rounds before what is rare is run at all, but not more than its share of the time.
+        let began = Clock.now
+        var round = 2
+        func more(until end: Double) {
+            var last = 0.0
+            while round <= mostRounds, !stopped, Clock.now + last < end {
+                let start = Clock.now
+                say("round \(round)")
+                pass(round) { workload, tracer in isOften(workload, tracer, round) && fits(workload, tracer) }
+                round += 1
+                last = Clock.now - start
             }
         }
+        more(until: began + (deadline - began) * share)
+        for allocator in [Allocator.system, .tcmalloc, .jemalloc] {
+            say("the rest, once: \(allocator.rawValue)")
+            // In a quick run without memory and report where a mode differs only in the allocator below it.
+            pass(0) { workload, tracer in
+                !tracer.often && tracer.allocator == allocator && fits(workload, tracer)
+                    && (!quick || allocator == .system || tracer.isSlow || tracer.group == .untraced)
+            }
+            pass(-1) { workload, tracer in // with untraced runs of its own
+                (!tracer.often || tracer.group == .untraced) && !tracer.isSlow && tracer.allocator == allocator && fits(workload, tracer)
+            }
+        }
+        more(until: .infinity)
         results.rounds = rounds
         for (w, workload) in workloads.enumerated() {
             for (t, tracer) in tracers.enumerated() where tracer.group != .untraced {
@@ -110,10 +114,9 @@ struct Schedule {
                 let base = Key(workload: w, tracer: tracers.firstIndex { $0.group == .untraced && $0.allocator == tracer.allocator } ?? 0)
                 if let cell = cell(workload, tracer, first[key], timed[key] ?? [:], first[base], timed[base] ?? [:], runner) {
                     results.cells.append(cell)
-                } else if !fits(workload, tracer) {
-                    results.notRun.append("\(workload.name) / \(Self.label(tracer)): too slow for a quick run")
                 } else if !failed.contains(key) {
-                    results.notRun.append("\(workload.name) / \(Self.label(tracer)): the time was used up")
+                    let reason = fits(workload, tracer) ? "the time was used up" : "too slow for a quick run"
+                    results.notRun["\(Self.label(tracer)): \(reason)", default: []].append(workload.name)
                 }
             }
         }
@@ -160,7 +163,7 @@ struct Schedule {
             if let seen = first.sighting.events {
                 cell.eventsLost = max(cell.eventsLost ?? 0, first.events - seen)
             } else if let seen = first.sighting.allocations {
-                let made = runner.tallies[workload.name]?.allocations ?? (first.events / 2).rounded(.down)
+                let made = runner.tallies[Runner.key(workload, tracer.divisor)]?.allocations ?? (first.events / 2).rounded(.down)
                 cell.eventsLost = max(cell.eventsLost ?? 0, made - seen)
             }
         }

@@ -69,9 +69,7 @@ struct Table {
         text += Self.list("Peers that are not here", results.missingPeers)
         text += Self.list("Workloads that are not here", results.missingWorkloads)
         text += Self.list("What failed", results.failures)
-        if !results.notRun.isEmpty {
-            text += "\n## Not run\n\n" + results.notRun.map { "- \($0)\n" }.joined()
-        }
+        text += Self.list("Not run", results.notRun.mapValues { $0.joined(separator: ", ") })
         text += "\n## Versions\n\n" + machine.versions.sorted { $0.key < $1.key }.map { "- \($0.key): \($0.value)\n" }.joined()
         return text
     }

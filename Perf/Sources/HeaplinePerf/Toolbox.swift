@@ -79,7 +79,7 @@ struct Toolbox {
             problems["templates.ii"] = "no C++ compiler found"
         }
         // Programs that would be over before anything can be told of them get more of the same.
-        for (name, times) in [("few", 4), ("many", 12)] {
+        for (name, times) in [("little", 1), ("few", 4), ("many", 12)] {
             let queries = try String(contentsOfFile: source("queries.sql"), encoding: .utf8)
             try String(repeating: queries, count: times).write(toFile: binary("queries-\(name).sql"), atomically: true, encoding: .utf8)
             let shapes = try String(contentsOfFile: source("shapes.swift"), encoding: .utf8)
