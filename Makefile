@@ -36,6 +36,10 @@ PERF = swift build -c release --product heapline && swift run --package-path Per
 perf: ## Whole programs under every mode and every peer; QUICK=1: within five minutes, MINUTES=N: within N
 	$(PERF) costs $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES))
 
+.PHONY: readme
+readme: ## Put the newest results of perf into README.md
+	swift build -c release --product heapline && swift run --package-path Perf HeaplinePerf readme
+
 .PHONY: scale
 scale: ## Cost as work grows: events, threads, live blocks, depth, stacks; QUICK=1: within three minutes
 	$(PERF) scale $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES))

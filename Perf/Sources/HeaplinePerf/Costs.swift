@@ -65,4 +65,26 @@ struct Costs {
         print(Table(results: results).markdown)
         print("written: \(name).json, .md and .svg")
     }
+
+    /// Replaces what stands between the two marks in README.md.
+    static func readme(_ root: String) throws {
+        let folder = "\(root)/Perf/results"
+        // The newest; of one day the full one, whose name is the shorter.
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+            .filter { $0.hasSuffix(".json") && !$0.contains("-scale") }
+            .sorted { ($0.prefix(10), -$0.count) < ($1.prefix(10), -$1.count) }
+        guard let newest = names.last, let data = FileManager.default.contents(atPath: "\(folder)/\(newest)") else {
+            throw Options.Wrong(description: "no results in \(folder)")
+        }
+        let results = try JSONDecoder().decode(Results.self, from: data)
+        let path = "\(root)/README.md", begin = "<!-- costs: begin, by make readme -->\n", end = "<!-- costs: end -->"
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        guard let from = text.range(of: begin), let to = text.range(of: end) else {
+            throw Options.Wrong(description: "README.md has no place for costs: \(begin)\(end)")
+        }
+        let page = "Perf/results/\(newest.dropLast(5)).md"
+        let updated = text[..<from.upperBound] + Table(results: results).readme(page) + text[to.lowerBound...]
+        try String(updated).write(toFile: path, atomically: true, encoding: .utf8)
+        print("README.md shows \(page)")
+    }
 }

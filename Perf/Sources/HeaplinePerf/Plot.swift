@@ -74,7 +74,7 @@ struct LogScale {
     }
 
     func callAsFunction(_ value: Double) -> Double {
-        from + (to - from) * (log10(max(value, low)) - log10(low)) / (log10(high) - log10(low))
+        from + (to - from) * (log10(min(max(value, low), high)) - log10(low)) / (log10(high) - log10(low))
     }
 
     var ticks: [Double] {

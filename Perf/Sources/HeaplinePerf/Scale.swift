@@ -83,12 +83,14 @@ struct Scale {
         let plans = plans()
         for (index, plan) in plans.enumerated() {
             var curve = plan.curve
-            // What one curve leaves unused is the next one's.
-            let limit = Clock.now + (deadline - Clock.now) / Double(plans.count - index)
-            var last = 0.0
+            // What one curve leaves unused is the next one's. The first has the largest value by far and gets two shares.
+            let limit = Clock.now + (deadline - Clock.now) * (index == 0 ? 2 : 1) / Double(plans.count - index + (index == 0 ? 1 : 0))
+            var last = 0.0, lastWasRepeated = true
             for value in plan.values {
-                // Ten times the events take ten times the time, less what starting and repeating take; elsewhere each value a little more.
-                let expected = curve.name == "events" ? last * (last < 5 ? 4 : 10) : last * 1.5
+                // Ten times the events take ten times the time, less what starting takes; elsewhere each value a little more.
+                let again = curve.name == "events" ? last * (last < 5 ? 4 : 10) : last * 1.5
+                let repeats = lastWasRepeated && again < 15 ? 3 : 0
+                let expected = repeats == 0 && lastWasRepeated ? again / 2 : again
                 runner.timeout = max(5, min(300, deadline + 10 - Clock.now))
                 if Clock.now + expected > limit {
                     curve.notRun.append(value)
@@ -96,12 +98,13 @@ struct Scale {
                 }
                 let start = Clock.now
                 do {
-                    curve.points.append(try point(plan, value, &runner, canReport, repeats: expected < 15 ? 3 : 0))
+                    curve.points.append(try point(plan, value, &runner, canReport, repeats: repeats))
                 } catch {
                     HeaplinePerf.complain("\(curve.name) \(LogScale.label(value)): \(error)")
                     curve.notRun.append(value)
                 }
                 last = Clock.now - start
+                lastWasRepeated = repeats > 0
                 HeaplinePerf.complain(String(format: "%5.0f s  %@ %@", Clock.now - began, curve.name, LogScale.label(value)))
             }
             curves.append(curve)

@@ -25,6 +25,7 @@ struct Table {
     /// One number for a summary: what is not told apart from nothing is named by the most it can be.
     static func brief(_ estimate: Estimate?) -> String {
         guard let estimate else { return "–" }
+        if estimate.runs == 1 { return "~\(number(max(0, estimate.median)))" }
         return estimate.isNoise ? "< \(number(estimate.high))" : number(estimate.median)
     }
 
@@ -75,11 +76,13 @@ struct Table {
     }
 
     /// One line for each workload: nanoseconds of wall time added per event, with the system's allocator.
-    private var summary: String {
+    private var summary: String { "\n## Summary: ns of wall time added per event\n\n\(Self.signs)\n\n\(summaryTable)" }
+
+    private var summaryTable: String {
         let columns = [
             "hooks only (off)", "count", "sample, depth 32", "leaks, depth 32", "all, depth 0", "all, depth 32", "heaptrack", "heaptrack -r", "LTTng-UST libc", "memusage",
         ]
-        var text = "\n## Summary: ns of wall time added per event\n\n`< x`: not told apart from 0, and at most x with 97.5 % confidence.\n\n| workload | untraced | \(columns.joined(separator: " | ")) |\n"
+        var text = "| workload | untraced | \(columns.joined(separator: " | ")) |\n"
         text += "|---|--:|" + String(repeating: "--:|", count: columns.count) + "\n"
         let workloads = results.cells.reduce(into: [String]()) { if !$0.contains($1.workload) { $0.append($1.workload) } }
         for workload in workloads {
@@ -88,6 +91,22 @@ struct Table {
             text += "| \(workload) | \(Self.number(cells.first?.untracedNsPerEvent)) | \(values.joined(separator: " | ")) |\n"
         }
         return text
+    }
+
+    static let signs = "`< x`: not told apart from 0, and at most x with 97.5 % confidence; `~x`: one run only."
+
+    /// What README shows of these results; `file` is their page.
+    func readme(_ file: String) -> String {
+        let plot = file.replacingOccurrences(of: ".md", with: ".svg")
+        return """
+            Added nanoseconds of wall time per event (an allocation or a free), medians of \(results.rounds) interleaved rounds of
+            `\(results.command)` on \(results.date): \(results.machine.processor), \(results.machine.cores) cores, reading its counter takes
+            \(Self.number(results.machine.counterReadNs)) ns. \(Self.signs) All columns, intervals and peers: [\(file)](\(file)).
+
+            \(summaryTable)
+            ![The same as a plot](\(plot))
+
+            """
     }
 
     static func events(_ count: Double) -> String {
