@@ -8,7 +8,7 @@ internal import Foundation
 struct HeaplinePerf {
     static let usage = """
         usage: heapline-perf costs [--quick] [--minutes N] [--only WORKLOAD,…] [--tracers NAME,…] [--rounds N]
-               heapline-perf scale [--quick] [--minutes N]
+               heapline-perf scale [--quick] [--minutes N] [--only CURVE,…]
                heapline-perf check | golden | readme
         common: --root REPOSITORY  --heapline COMMAND  --output FOLDER  --verbose
         costs:  writes DATE-MACHINE.json, .md and .svg to Perf/results

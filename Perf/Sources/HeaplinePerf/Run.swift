@@ -109,24 +109,31 @@ struct Runner {
         if let report = tracer.report?(folder, workload.arguments(1)[0]) {
             let finished = try finish(report, in: folder)
             (sample.reportSeconds, sample.reportPeakBytes) = (finished.seconds, finished.peakBytes)
-            reported = finished.beginning
+            reported = finished.text
         }
-        if let totals = tracer.totals?(folder) { reported = try finish(totals, in: folder).beginning }
+        if let totals = tracer.totals?(folder) { reported = try finish(totals, in: folder).text }
         sample.sighting = tracer.sighting(text, reported)
         if let discarded { sample.sighting.lost = discarded }
         return sample
     }
 
-    /// Runs what makes text of a trace. Returns what it took, if it went well, and the beginning of what it printed.
-    private func finish(_ arguments: [String], in folder: String) throws -> (seconds: Double?, peakBytes: Double?, beginning: String) {
+    /// Runs what makes text of a trace. Returns what it took, if it went well, and both ends of what it printed.
+    private func finish(_ arguments: [String], in folder: String) throws -> (seconds: Double?, peakBytes: Double?, text: String) {
         let output = "\(tools.scratch)/reported"
         let usage = try Command(
             arguments: arguments, environment: ProcessInfo.processInfo.environment, folder: folder, output: output, timeout: timeout,
             memoryBytes: memoryBytes, sampleEvery: 0.02
         ).run()
-        let beginning = try FileHandle(forReadingFrom: URL(fileURLWithPath: output)).read(upToCount: 65536) ?? Data()
+        // Totals stand at the beginning or at the end.
+        let printed = try FileHandle(forReadingFrom: URL(fileURLWithPath: output))
+        var ends = try printed.read(upToCount: 65536) ?? Data()
+        let size = try printed.seekToEnd()
+        if size > 65536 {
+            try printed.seek(toOffset: max(65536, size - 4096))
+            ends += try printed.readToEnd() ?? Data()
+        }
         let went = usage.failure == nil
-        return (went ? usage.wall : nil, went && usage.peakBytes > 0 ? Double(usage.peakBytes) : nil, String(decoding: beginning, as: UTF8.self))
+        return (went ? usage.wall : nil, went && usage.peakBytes > 0 ? Double(usage.peakBytes) : nil, String(decoding: ends, as: UTF8.self))
     }
 
     /// Counts the events of a program that does not count itself, with a library that does nothing else.

@@ -80,7 +80,7 @@ struct Scale {
         let canReport = tools.capture([tools.heapline, "report", "--help"]).status == 0
         var runner = Runner(tools: tools, lttng: LTTng(tools), timeout: 300)
         var curves: [Curve] = []
-        let plans = plans()
+        let plans = plans().filter { options.only.isEmpty || options.only.contains($0.curve.name) }
         for (index, plan) in plans.enumerated() {
             var curve = plan.curve
             // What one curve leaves unused is the next one's. The first has the largest value by far and gets two shares.

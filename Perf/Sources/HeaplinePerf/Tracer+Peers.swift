@@ -58,9 +58,19 @@ extension Tracer {
             launch.arguments = [path] + (raw ? ["-r"] : []) + ["-o", "\(launch.folder)/heaptrack"] + launch.arguments
         }
         tracer.isDear = !raw
+        tracer.sighting = { run, report in
+            Sighting(allocations: number(after: "\tallocations:", in: run) ?? number(after: "calls to allocation functions: ", in: report))
+        }
+        // As heaptrack says what to do with raw data at the end of such a run.
+        let interpreter = URL(fileURLWithPath: path).resolvingSymlinksInPath().deletingLastPathComponent().deletingLastPathComponent().path
+            + "/lib/heaptrack/libexec/heaptrack_interpret"
         if !raw {
             tracer.report = { folder, _ in [printer, "\(folder)/heaptrack.zst"] }
-            tracer.sighting = { run, _ in Sighting(allocations: number(after: "\tallocations:", in: run)) }
+        } else if FileManager.default.isExecutableFile(atPath: interpreter), Toolbox.find("zstd") != nil {
+            tracer.report = { folder, _ in
+                let file = "'\(folder)/heaptrack"
+                return ["/bin/sh", "-c", "zstd -dcq \(file).raw.zst' | '\(interpreter)' | zstd -cq > \(file).zst' && '\(printer)' \(file).zst'"]
+            }
         }
         return tracer
     }
