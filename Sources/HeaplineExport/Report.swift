@@ -24,6 +24,9 @@ public final class Report {
     public let cores: CoreTimeline?
     /// Where the live blocks lie; computed when first asked for.
     public private(set) lazy var fragmentation = Fragmentation(history)
+    /// Live blocks by dynamic type.
+    public private(set) lazy var types = Types(history, verdicts)
+    private let verdicts: Verdicts
 
     /// Reads the events once and names all stacks.
     public init(
@@ -32,7 +35,8 @@ public final class Report {
         self.trace = trace
         history = try trace.history(options)
         tree = try CallTree(history, symbols: symbols)
-        leaks = try Leaks(tree)
+        verdicts = try Verdicts(history)
+        leaks = try Leaks(tree, verdicts: verdicts)
         cores = try CoreTimeline(history)
     }
 

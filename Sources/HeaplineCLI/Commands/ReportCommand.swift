@@ -65,7 +65,7 @@ struct ReportCommand: ParsableCommand {
         var options = HistoryOptions(activity: html != nil)
         options.processes = try reading.processes(of: trace)
         if let at { options.until = UInt64(at * 1e9) }
-        let report = try Report(trace, options: options, symbols: reading.symbols)
+        let report = try Report(trace, options: options, symbols: reading.symbols.symbolizer)
         if let html {
             try HTMLReport(report).write(to: html, force: force)
         } else if json {
