@@ -30,6 +30,10 @@ bench: ## Micro-benchmarks, in process; FILTER=REGEX for some, else the tables g
 	swift package --package-path Benchmarks benchmark --grouping metric --format markdown --time-units nanoseconds --no-progress \
 	    $(if $(FILTER),--filter '$(FILTER)',| sed 's/HeaplineBenchmarks://' | tee $(BENCH_RESULT))
 
+.PHONY: figures
+figures: ## The emulated heap against its budgets: pairs, regions, chips, tracing; ROUNDS=N: more exactly
+	swift run -c release --package-path Benchmarks HeapFigures $(ROUNDS)
+
 PERF = swift build -c release --product heapline && swift run --package-path Perf -c release HeaplinePerf
 
 .PHONY: perf
@@ -43,6 +47,10 @@ readme: ## Put the newest results of perf into README.md
 .PHONY: scale
 scale: ## Cost as work grows: events, threads, live blocks, depth, stacks; QUICK=1: within three minutes
 	$(PERF) scale $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES))
+
+.PHONY: stacks
+stacks: ## Call stacks: depth 0 and 32 beside heaptrack, threads, other unwinders, instructions; within four minutes
+	$(PERF) stacks $(if $(MINUTES),--minutes $(MINUTES))
 
 .PHONY: gates
 gates: ## Check the hot path's instructions against Perf/*.golden

@@ -21,6 +21,15 @@ let package = Package(
                 .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"), .enableWarning("shadow"),
                 .enableWarning("conversion"), .define("_GNU_SOURCE"),
             ]),
+        // The emulated heap's figures against their budgets.
+        .executableTarget(
+            name: "HeapFigures",
+            dependencies: [.product(name: "CESPHeap", package: "Heapline")],
+            cSettings: [
+                .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"), .enableWarning("shadow"),
+                .enableWarning("conversion"), .define("_GNU_SOURCE"),
+            ],
+            linkerSettings: [.linkedLibrary("pthread")]),
         .executableTarget(
             name: "HeaplineBenchmarks",
             dependencies: [

@@ -53,11 +53,13 @@ struct Instructions {
         }
     }
 
-    func measure(say: (String) -> Void) throws -> [Row] {
+    func measure(
+        _ wanted: [String]? = nil, modes: [(mode: String, depth: Int)] = Self.modes, say: (String) -> Void
+    ) throws -> [Row] {
         var rows: [Row] = []
-        for (workload, events) in Self.workloads {
+        for (workload, events) in Self.workloads where wanted?.contains(workload) ?? true {
             let untraced = try perEvent(workload, events, mode: nil, depth: 0)
-            for (mode, depth) in Self.modes {
+            for (mode, depth) in modes {
                 let row = Row(
                     workload: workload, mode: mode, depth: depth, added: try perEvent(workload, events, mode: mode, depth: depth) - untraced)
                 say(row.line)
