@@ -188,7 +188,6 @@ extension Report {
             }
         }
         json.array("sites") { json in
-<<<<<<< HEAD
             for index in order { json.object { json in self.site(&json, index, frames) } }
             if !others.isEmpty {
                 json.object { json in
@@ -197,10 +196,6 @@ extension Report {
                     self.sums(&json, tree.sum(of: others))
                 }
             }
-=======
-            for index in order { json.object { json in self.site(&json, index, tree.sites[index], frames) } }
-            if !others.isEmpty { json.object { json in self.site(&json, nil, rest, frames) } }
->>>>>>> main
         }
         if !others.isEmpty {
             json.object("otherStacks") { json in
@@ -249,7 +244,6 @@ extension Report {
         }
     }
 
-<<<<<<< HEAD
     private func stack(_ json: inout JSONWriter, _ node: Int, _ frames: [[UInt8]]) {
         json.array("stack") { json in
             tree.forEachFrame(node) { json.value(encoded: frames[$0]) }
@@ -274,18 +268,6 @@ extension Report {
     }
 
     private func sums(_ json: inout JSONWriter, _ sums: CallTree.StackSums) {
-=======
-    private func stack(_ json: inout JSONWriter, _ node: Int, _ frames: [[UInt8]], end: String? = nil) {
-        json.array("stack") { json in
-            tree.forEachFrame(node) { json.value(encoded: frames[$0]) }
-        }
-        json.member("stackEnd", end ?? "\(tree.end(node))")
-    }
-
-    /// What a stack did; without an `index`, what all stacks that are not listed did.
-    private func site(_ json: inout JSONWriter, _ index: Int?, _ sums: CallTree.StackSums, _ frames: [[UInt8]]) {
-        stack(&json, sums.node, frames, end: index == nil ? "others" : nil)
->>>>>>> main
         json.member("allocations", sums.allocations)
         json.member("bytes", sums.bytes)
         json.member("liveBlocks", sums.liveBlocks)
@@ -294,20 +276,6 @@ extension Report {
         json.member("peakBytes", sums.peakBytes)
         json.member("temporary", sums.temporary)
         json.member("reallocations", sums.reallocations)
-<<<<<<< HEAD
-=======
-        if let index, let freedBy = tree.freedBy[index] {
-            json.array("freedBy") { json in
-                for freed in freedBy {
-                    json.object { json in
-                        json.member("blocks", freed.blocks)
-                        json.member("bytes", freed.bytes)
-                        stack(&json, freed.node, frames)
-                    }
-                }
-            }
-        }
->>>>>>> main
         guard let errors = sums.standardErrors else { return }
         json.object("standardErrors") { json in
             json.member("allocations", errors.allocations)
