@@ -108,7 +108,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "HeaplineCLI", "HeaplineAnalysis", "Victim", "TraceModel", "Linked", "LinkedHooks", "LinkedCXX",
+                "HeaplineCLI", "HeaplineAnalysis", "CHeaplineFormat", "Victim", "TraceModel", "Linked", "LinkedHooks", "LinkedCXX",
                 "LinkedSwift",
             ],
             swiftSettings: swift),

@@ -92,6 +92,7 @@ bool hl_rules_start(void) {
     if (made == NULL) {
         return false;
     }
+    hl_platform_touch(made, HL_RULE_ENTRIES * sizeof *made); // used in no order
     uint64_t *none = NULL;
     // Release: whoever sees the table sees it zeroed. The loser of a race uses the winner's.
     if (!__atomic_compare_exchange_n(&hl_rule_entries, &none, made, false, __ATOMIC_ACQ_REL,

@@ -203,6 +203,14 @@ internal import Glibc
         write(HL_CHUNK_SYMBOLS, process: process, size: bytes.count)
     }
 
+    /// Writes a part of memory image `number`: its bytes from `offset` on. At most 1 MiB at a time.
+    package func memory(_ bytes: UnsafeRawBufferPointer, number: Int, offset: UInt64, process: Int) {
+        guard bytes.count > 0 else { return }
+        precondition(bytes.count <= plainCapacity, "images are written at most \(plainCapacity) bytes at a time")
+        unsafe UnsafeMutableRawPointer(plain).copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
+        write(HL_CHUNK_MEMORY, process: process, size: bytes.count, core: number, first: offset)
+    }
+
     /// Closes the file in order. Nothing may be written afterwards.
     package func finish() {
         guard !finished else { return }

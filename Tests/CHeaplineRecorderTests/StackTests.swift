@@ -51,6 +51,25 @@ import Testing
         }
     }
 
+    /// Threads that make the same nodes at once while the index grows get the same ids, and no forgotten id comes back. Under gcc,
+    /// with the thread sanitizer as well.
+    @Test func internsWhileTheIndexGrows() {
+        let seed = UInt32.random(in: 1...UInt32.max)
+        print("seed \(seed)")
+        StackToolchain.withDirectory { directory in
+            for compiler in ["clang -O2", "gcc -O2 -fsanitize=thread"] where StackToolchain.has(String(compiler.prefix { $0 != " " })) {
+                let recorder = StackToolchain.package + "/Sources/CHeaplineRecorder"
+                let outcome = StackToolchain.shell(
+                    """
+                    \(compiler) \(StackToolchain.warningsOff) \(StackToolchain.includes) '\(StackToolchain.victims)/interning.c' \
+                    '\(recorder)/intern.c' -lpthread -o '\(directory)/interning' \
+                    && for i in 1 2 3; do '\(directory)/interning' 4 50000 $((\(seed) + i)) || exit 1; done
+                    """)
+                #expect(outcome.exitCode == 0, "\(compiler): \(outcome.output)")
+            }
+        }
+    }
+
     /// A library without .eh_frame, with and without the C library's start-up files (whose own it then has), and one of which
     /// objcopy took it away.
     @Test(

@@ -65,12 +65,10 @@ struct Recording {
         var status: Int32 = 0
         var over = false
         var interrupts = 0
-        var idle = 100_000  // ns
         var nextShow: UInt64 = 0
         let start = Clock.nanoseconds
         while true {
-            let came = collector.step()
-            idle = came ? 50_000 : min(idle * 2, 5_000_000)
+            _ = collector.step()
             if !over, try wait(child.pid, &status) {
                 over = true
                 collector.ended(pid: child.pid, status: status)
@@ -84,8 +82,8 @@ struct Recording {
                 let waiting = over ? ", waiting for \(collector.running) more (Ctrl-C ends)" : ""
                 progress.show("heapline: \(collector.events) events, \(collector.processes) processes, \(seconds) s\(waiting)")
             }
-            // While records come there is no waiting; signals are looked for all the same.
-            let signal = relay.wait(nanoseconds: came ? 0 : idle, child: child.pid)
+            // Even without a pause, signals are looked for.
+            let signal = relay.wait(nanoseconds: Int(collector.pause), child: child.pid)
             if signal == SIGINT || signal == SIGTERM || signal == SIGHUP {
                 interrupts += 1
                 // The program was told as well. Once it is over, another Ctrl-C means not to wait for its children.
