@@ -92,7 +92,7 @@ let package = Package(
             name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], exclude: ["Fixtures"], swiftSettings: swift),
         .testTarget(
             name: "CHeaplineRecorderTests", dependencies: ["CHeaplineRecorder", "CHeaplineFormat"],
-            exclude: ["StackVictim"], swiftSettings: swift),
+            exclude: ["StackVictim", "Aarch64"], swiftSettings: swift),
         .testTarget(
             name: "HeaplineAnalysisTests",
             dependencies: ["HeaplineAnalysis", "HeaplineCollector", "HeaplineExport", "CHeaplineFormat"],

@@ -32,7 +32,9 @@ let package = Package(
             linkerSettings: [.linkedLibrary("pthread")]),
         .executableTarget(
             name: "HeaplineBenchmarks",
-            dependencies: ["CLoops", .product(name: "Benchmark", package: "benchmark")],
+            dependencies: [
+                "CLoops", .product(name: "Benchmark", package: "benchmark"), .product(name: "HeaplineAnalysis", package: "Heapline"),
+            ],
             path: "Benchmarks/HeaplineBenchmarks",
             swiftSettings: [
                 .treatAllWarnings(as: .error), .enableUpcomingFeature("InternalImportsByDefault"),

@@ -3,6 +3,7 @@
 // The public functions of heapline.h. Each first asks whether a preloaded recorder is there to be steered instead.
 
 #include "clock.h"
+#include "dump.h"
 #include "modules.h"
 #include "notes.h"
 #include "platform.h"
@@ -122,6 +123,13 @@ static int own_snapshot(const char *path) {
     return error;
 }
 
+static int own_dump(void) {
+    if (!running()) return HL_ERROR_STATE;
+    enum hl_mode mode = hl_recorder.options.mode;
+    if (!hl_recorder.has_collector || mode != HL_MODE_ALL) return HL_ERROR_UNSUPPORTED;
+    return hl_dump_take(HL_DUMP_ASKED);
+}
+
 static int own_discard(void) {
     if (running() || !hl_recorder.process || hl_recorder.discarded) return HL_ERROR_STATE;
     hl_recorder.discarded = 1;
@@ -227,6 +235,7 @@ static const struct hl_interface own = {
     .note_thread_named = own_note_thread_named,
     .note_bytes = own_note_bytes,
     .stack_from = own_stack_from,
+    .dump = own_dump,
 };
 
 static const struct hl_interface *recorder(void) {
@@ -263,6 +272,9 @@ int hl_counts_now(struct hl_counts *counts) {
 }
 int hl_snapshot(const char *path) {
     return recorder()->snapshot(path);
+}
+int hl_dump(void) {
+    return recorder()->dump();
 }
 int hl_discard(void) {
     return recorder()->discard();

@@ -100,6 +100,11 @@ enum hl_wish hl_options_read(struct hl_options *options, char directory[512], ch
     if (number("HEAPLINE_BUFFER", &value)) options->buffer_bytes = value;
     options->free_stacks = number("HEAPLINE_FREE_STACKS", &value) && value;
     options->maps = number("HEAPLINE_MAPS", &value) && value;
+    options->verdicts = preloaded;
+    if (number("HEAPLINE_VERDICTS", &value)) { // a larger number is the most bytes to search
+        options->verdicts = value != 0;
+        options->verdict_bytes = value > 1 ? value : 0;
+    }
     *paused = number("HEAPLINE_PAUSED", &value) && value;
     return session || preloaded ? HL_WISH_RECORD : HL_WISH_NOTHING;
 }

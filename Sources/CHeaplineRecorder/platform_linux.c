@@ -4,6 +4,7 @@
 // or be interposed by ourselves.
 
 #include "platform.h"
+#include "atomics.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define OWN_RANGES 1024u // more are not remembered: a dump then takes them for the program's
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 // Linux 5.14
 #endif
@@ -56,13 +58,66 @@ static int failed(long result) {
     return result < 0 && result > -4096;
 }
 
+// What hl_platform_map() gave and did not take back. A place is taken by its start; the length follows, and 0 is none yet.
+static struct hl_range own[OWN_RANGES];
+
+static void remember(uintptr_t at, size_t bytes) {
+    for (uint32_t i = 0; i < OWN_RANGES; i++) {
+        uintptr_t nobody = 0;
+        if (hl_load_relaxed(&own[i].start) || !hl_cas(&own[i].start, &nobody, at)) continue;
+        hl_store_release(&own[i].end, at + bytes); // pairs with the acquire in hl_platform_own()
+        return;
+    }
+}
+
+static void forget(uintptr_t at) {
+    for (uint32_t i = 0; i < OWN_RANGES; i++) {
+        if (hl_load_relaxed(&own[i].start) != at) continue; // only we give this range back
+        hl_store_relaxed(&own[i].end, (uintptr_t)0);
+        hl_store_release(&own[i].start, (uintptr_t)0); // pairs with the exchange in remember()
+        return;
+    }
+}
+
+uint32_t hl_platform_own(struct hl_range *ranges, uint32_t most) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < OWN_RANGES && count < most; i++) {
+        struct hl_range range = {.end = hl_load_acquire(&own[i].end), .start = hl_load_relaxed(&own[i].start)};
+        if (range.start < range.end) ranges[count++] = range;
+    }
+    return count;
+}
+
 void *hl_platform_map(size_t bytes) {
-    long at = CALL(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return failed(at) ? NULL : (void *)at;
+    long at = CALL(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (failed(at)) return NULL;
+    remember((uintptr_t)at, (bytes + 4095) & ~(size_t)4095);
+    return (void *)at;
+}
+
+const void *hl_platform_map_file(int fd, size_t bytes) {
+    long at = CALL(SYS_mmap, 0, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+    return failed(at) ? NULL : (const void *)at;
+}
+
+const void *hl_platform_map_file(int fd, size_t bytes) {
+    long at = CALL(SYS_mmap, 0, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+    return failed(at) ? NULL : (const void *)at;
 }
 
 void hl_platform_unmap(void *at, size_t bytes) {
+    forget((uintptr_t)at);
     CALL(SYS_munmap, at, bytes, 0, 0, 0, 0);
+}
+
+void hl_platform_wipe(void *at, size_t bytes) {
+    CALL(SYS_madvise, at, bytes, MADV_DONTNEED, 0, 0, 0);
+}
+
+// rt_sigprocmask copies the set in before it looks at `how`: with a `how` that does not exist it changes nothing, and
+// answers EFAULT for memory that cannot be read, EINVAL otherwise. Unlike process_vm_readv no sandbox forbids it.
+int hl_platform_readable(uintptr_t address) {
+    return CALL(SYS_rt_sigprocmask, 0x7fffffff, address & ~(uintptr_t)7, 0, 8, 0, 0) != -EFAULT;
 }
 
 void hl_platform_wipe_on_fork(void *page, size_t bytes) {
@@ -97,6 +152,10 @@ int hl_platform_create_shared(const char *path, size_t bytes, void **mapped) {
     return (int)result;
 }
 
+void hl_platform_touch(void *at, size_t bytes) {
+    CALL(SYS_madvise, at, bytes, MADV_POPULATE_WRITE, 0, 0, 0);
+}
+
 int hl_platform_populate(void *at, size_t bytes, const char *path, size_t offset) {
     long result = CALL(SYS_madvise, at, bytes, MADV_POPULATE_WRITE, 0, 0, 0);
     if (result != -EINVAL) return (int)result;
@@ -109,7 +168,20 @@ int hl_platform_populate(void *at, size_t bytes, const char *path, size_t offset
 }
 
 int64_t hl_platform_read(int fd, void *buffer, size_t bytes) {
-    return CALL(SYS_read, fd, buffer, bytes, 0, 0, 0);
+    long got;
+    do {
+        got = CALL(SYS_read, fd, buffer, bytes, 0, 0, 0);
+    } while (got == -EINTR);
+    return got;
+}
+
+int hl_platform_file_status(int fd, size_t *bytes, uint64_t *inode) {
+    struct statx status;
+    long result = CALL(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_SIZE | STATX_INO, &status, 0);
+    if (result != 0) return (int)result;
+    *bytes = (size_t)status.stx_size;
+    *inode = status.stx_ino;
+    return 0;
 }
 
 int64_t hl_platform_read_file(const char *path, char *buffer, size_t bytes) {
@@ -118,7 +190,6 @@ int64_t hl_platform_read_file(const char *path, char *buffer, size_t bytes) {
     int64_t total = 0;
     while (total < (int64_t)bytes - 1) {
         int64_t got = hl_platform_read(fd, buffer + total, bytes - 1 - (size_t)total);
-        if (got == -EINTR) continue;
         if (got <= 0) break;
         total += got;
     }
@@ -187,6 +258,23 @@ uint32_t hl_platform_readable_below(uintptr_t page, uint32_t most) {
     for (uint32_t i = 0; i < most; i++) remote[i] = (struct iovec){(void *)(page - (i + 1) * 4096u), 1};
     long got = CALL(SYS_process_vm_readv, hl_platform_pid(), &local, 1, remote, most, 0);
     return failed(got) ? 0 : (uint32_t)got;
+}
+
+int64_t hl_platform_copy(void *to, uintptr_t from, size_t bytes) {
+    struct iovec local = {to, bytes}, remote = {(void *)from, bytes};
+    return CALL(SYS_process_vm_readv, hl_platform_pid(), &local, 1, &remote, 1, 0);
+}
+
+int64_t hl_platform_read_at(int fd, void *buffer, size_t bytes, uint64_t offset) {
+    return CALL(SYS_pread64, fd, buffer, bytes, offset, 0, 0);
+}
+
+int64_t hl_platform_list(int fd, void *buffer, size_t bytes) {
+    return CALL(SYS_getdents64, fd, buffer, bytes, 0, 0, 0);
+}
+
+int hl_platform_signal_thread(uint32_t tid, int number) {
+    return (int)CALL(SYS_tgkill, hl_platform_pid(), tid, number, 0, 0, 0);
 }
 
 uint64_t hl_platform_main_stack_limit(void) {

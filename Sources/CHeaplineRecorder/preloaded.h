@@ -28,6 +28,7 @@ struct hl_interface {
     int (*note_thread_named)(uint32_t, uint32_t, int32_t, const char *);
     int (*note_bytes)(enum hl_note_kind, const void *, size_t, const void *, size_t);
     uint32_t (*stack_from)(uintptr_t pc, uintptr_t sp, uintptr_t fp);
+    int (*dump)(void);
 };
 
 // The preloaded library's recorder when there is one and we are not it, else NULL.

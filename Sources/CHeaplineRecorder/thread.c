@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "notes.h"
 #include "platform.h"
+#include "world.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -126,6 +127,7 @@ static void on_thread_end(void *value) {
     thread->counts = NULL;
     limbo = (struct hl_thread){.index = thread->index, .skip = HL_SKIP_LIMBO};
     hl_thread_self = &limbo;
+    hl_world_thread_ends((uintptr_t)__builtin_thread_pointer());
     give_back(thread);
     quiet.self = NULL;
     hl_quiet_end(quiet);
@@ -192,6 +194,7 @@ HL_SLOW struct hl_thread *hl_thread_enter(void) {
         give_back(thread);
         thread = NULL;
     }
+    hl_world_thread_begins((uintptr_t)__builtin_thread_pointer());
     if (thread && have_key) pthread_setspecific(key, thread);
     if (!thread) hl_recorder_give_up("no memory or slot for a thread's state");
     hl_thread_self = thread;

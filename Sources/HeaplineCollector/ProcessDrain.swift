@@ -34,13 +34,19 @@ package enum ProcessEnd: Equatable, Sendable {
     private var filled: [Int]
     private var nodesDone = Int(HL_ROOT_COUNT.rawValue)
     private var notesDone = 0
-    private let filter: LeakFilter?
+    private var imagesDone = 0
+    private var filter: LeakFilter?
+    private let filters: Bool  // whether there is a `filter`
     private let keepsNewest: Bool  // flight recorder: nothing is drained before the end
     private let startTime: String?
     private var roundTicks: UInt64 = 0
     private var nextHousekeeping: UInt64 = 0
     private var nextMapsCheck: UInt64 = 0
     private(set) var eventsSeen: UInt64 = 0
+    private let capacity: UInt64  // records that all buffers hold
+
+    /// How full the buffers were when the last step came, 0 to 1.
+    private(set) var fullness = 0.0
 
     init(file: ProcessFile, writer: TraceWriter, ownsWriter: Bool) {
         self.file = file
@@ -48,11 +54,13 @@ package enum ProcessEnd: Equatable, Sendable {
         self.ownsWriter = ownsWriter
         pid = file.pid
         var header = file.header
+        capacity = UInt64(header.segment_count) * UInt64(HL_SEGMENT_BYTES) / UInt64(MemoryLayout<hl_record>.size)
         if header.clock_hz == 0 { header.clock_hz = Clock.hz }
         index = unsafe writer.process(&header)
         unsafe batches = Array(repeating: nil, count: file.cores)
         filled = Array(repeating: 0, count: file.cores)
-        filter = header.mode == HL_MODE_LEAKS.rawValue ? LeakFilter() : nil
+        filters = header.mode == HL_MODE_LEAKS.rawValue
+        filter = filters ? LeakFilter(cores: file.cores) : nil
         keepsNewest = header.on_full == HL_ON_FULL_OVERWRITE.rawValue
         startTime = ProcFS.state(of: pid)?.start
         nextMapsCheck = Clock.nanoseconds + 500_000_000
@@ -67,6 +75,7 @@ package enum ProcessEnd: Equatable, Sendable {
     func step() -> Bool {
         if ended { return false }
         let before = roundTicks
+        let seen = eventsSeen
         roundTicks = file.ticks
         var progress = false
         if !keepsNewest {
@@ -74,6 +83,7 @@ package enum ProcessEnd: Equatable, Sendable {
             // What the round before could already have seen is settled: no commit takes longer than a round.
             filter?.settle(before: before)
         }
+        fullness = Double(eventsSeen - seen) / Double(max(capacity, 1))
         let now = Clock.nanoseconds
         if now >= nextHousekeeping {
             nextHousekeeping = now + 250_000_000
@@ -102,13 +112,13 @@ package enum ProcessEnd: Equatable, Sendable {
         for core in 0..<file.cores {
             while drain(core, ended: gone) {}
         }
-        if let filter {
-            let rest = filter.rest()
+        if let rest = filter?.rest() {
             writeReferences()
             unsafe rest.withUnsafeBufferPointer { unsafe writer.events($0, process: index, core: 0) }
         }
         for core in 0..<file.cores { flush(core) }
         writeReferences()
+        takeImages()
         writeRSS()
         var note = hl_note_exit(status: -1, reason: HL_EXIT_EXITED.rawValue)
         switch end {
@@ -147,8 +157,8 @@ package enum ProcessEnd: Equatable, Sendable {
             if got == 0 { break }
             progress = true
             eventsSeen += UInt64(got)
-            if let filter {
-                unsafe filter.add(UnsafeBufferPointer(rebasing: room[..<got]))
+            if filters {
+                unsafe filter?.add(UnsafeBufferPointer(rebasing: room[..<got]), core: core)
                 continue
             }
             filled[core] += got
@@ -183,8 +193,27 @@ package enum ProcessEnd: Equatable, Sendable {
     private func housekeeping() {
         if !keepsNewest { for core in 0..<file.cores { flush(core) } }
         writeReferences()
+        takeImages()
         writeRSS()
         writeCounts(final: false)
+    }
+
+    /// Takes what dumps have left beside the process file. An image is numbered from 1 and has its name once it is whole.
+    private func takeImages() {
+        let stem = file.path.hasSuffix(".process") ? String(file.path.dropLast(8)) : file.path
+        while true {
+            let path = "\(stem).\(imagesDone + 1).image"
+            guard let image = MemoryImageFile(path: path) else { return }
+            imagesDone += 1
+            var offset = 0
+            while unsafe offset < image.bytes.count {
+                let end = unsafe min(offset + 1 << 20, image.bytes.count)
+                let part = unsafe UnsafeRawBufferPointer(rebasing: image.bytes[offset..<end])
+                unsafe writer.memory(part, number: imagesDone, offset: UInt64(offset), process: index)
+                offset = end
+            }
+            unsafe _ = unlink(path)
+        }
     }
 
     private func writeRSS() {
@@ -197,12 +226,10 @@ package enum ProcessEnd: Equatable, Sendable {
     private func writeCounts(final: Bool) {
         var counts = file.counts()
         counts.final = final ? 1 : 0
-        if let filter {
-            counts.filtered = filter.filteredRecords
-            counts.filtered_bytes = filter.filteredBytes
-            counts.filtered_allocations = filter.filteredAllocations
-            counts.filtered_peak_bytes = filter.peakBytes
-        }
+        counts.filtered = filter?.filteredRecords ?? 0
+        counts.filtered_bytes = filter?.filteredBytes ?? 0
+        counts.filtered_allocations = filter?.filteredAllocations ?? 0
+        counts.filtered_peak_bytes = filter?.peakBytes ?? 0
         writer.counts(counts, process: index)
     }
 }

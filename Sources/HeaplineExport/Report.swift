@@ -20,6 +20,9 @@ public final class Report {
     public let history: History
     public let tree: CallTree
     public let leaks: Leaks
+    /// Live blocks by dynamic type.
+    public private(set) lazy var types = Types(history, verdicts)
+    private let verdicts: Verdicts
 
     /// Reads the events once and names all stacks.
     public init(
@@ -28,7 +31,8 @@ public final class Report {
         self.trace = trace
         history = try trace.history(options)
         tree = try CallTree(history, symbols: symbols)
-        leaks = try Leaks(tree)
+        verdicts = try Verdicts(history)
+        leaks = try Leaks(tree, verdicts: verdicts)
     }
 
     /// The processes that the report is about.

@@ -39,6 +39,7 @@ static const struct {
     {"killed", victim_killed},
     {"exits", victim_exits},
     {"deep", victim_deep},
+    {"reachable", victim_reachable},
 };
 
 int victim_nothing(int argc, char **argv) {

@@ -28,5 +28,6 @@ int victim_dlopen(int argc, char **argv);
 int victim_killed(int argc, char **argv);
 int victim_exits(int argc, char **argv);
 int victim_deep(int argc, char **argv);
+int victim_reachable(int argc, char **argv);
 
 long victim_number(int argc, char **argv, int index, long otherwise);

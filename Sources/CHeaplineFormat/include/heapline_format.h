@@ -110,7 +110,7 @@ enum hl_note_kind {
     HL_NOTE_NONE = 0,
     HL_NOTE_PROCESS = 1,       // struct hl_note_process, then exe path, NUL, arguments each ended by NUL
     HL_NOTE_MODULE = 2,        // struct hl_note_module, then path
-    HL_NOTE_MODULE_GONE = 3,   // u64 start address of a module noted before
+    HL_NOTE_MODULE_GONE = 3,   // struct hl_note_module_gone: a module noted before was unmapped
     HL_NOTE_THREAD = 4,        // struct hl_note_thread, then name
     HL_NOTE_THREAD_END = 5,    // u32 thread index
     HL_NOTE_MARK = 6,          // text
@@ -150,6 +150,10 @@ struct hl_note_module {
     uint8_t build_id_bytes;
     uint8_t build_id[31];
 };
+struct hl_note_module_gone {
+    uint64_t start;
+    uint64_t nodes; // stack nodes made by then: ids from here on are never in it, those before never in a later one there
+};
 struct hl_note_thread {
     uint32_t thread; // index used in records
     uint32_t tid;    // kernel thread id; for an emulated chip the task handle
@@ -184,6 +188,69 @@ enum hl_verdict {
     HL_VERDICT_UNREACHABLE = 1, // nothing points to it
     HL_VERDICT_INDIRECT = 2,    // only unreachable blocks point to it
     HL_VERDICT_REACHABLE = 3,   // a global, stack, register or thread-local leads to it
+};
+
+// MARK: Memory images
+//
+// What a process leaves of its memory at a dump, so that a reader, who knows which blocks were alive then, can tell what leads to
+// each of them: no contents, only words that could be addresses. In this order:
+//
+//   struct hl_image
+//   struct hl_image_thread[thread_count]
+//   uint64_t[ended_count]                 thread pointers of threads that have ended: what their stacks hold is stale
+//   struct hl_image_area[area_count]      by address, without the recorder's own memory
+//   struct hl_image_page, uint64_t[words] …   by address; the words whose bit is set in `present`, in order
+//   struct hl_image_page                  all zero: the image is whole
+
+#define HL_IMAGE_MAGIC 0x49504c48u // "HLPI"
+#define HL_IMAGE_VERSION 1u
+#define HL_IMAGE_PAGE_BYTES 4096u
+#define HL_IMAGE_REGISTERS 32u
+
+struct hl_image {
+    uint32_t magic;
+    uint32_t version;
+    uint64_t ticks; // the moment at which the other threads stood still
+    uint32_t reason; // enum hl_dump_reason
+    uint32_t thread_count;
+    uint32_t ended_count;
+    uint32_t area_count;
+};
+HL_STATIC_ASSERT(sizeof(struct hl_image) == 32, "images are read by offset");
+enum hl_dump_reason { HL_DUMP_EXIT = 1, HL_DUMP_ASKED = 2 };
+
+struct hl_image_thread {
+    uint32_t tid;
+    uint32_t state; // enum hl_image_thread_state
+    uint64_t stack_pointer;  // 0: unknown
+    uint64_t thread_pointer; // 0: unknown
+    uint64_t registers[HL_IMAGE_REGISTERS];
+};
+HL_STATIC_ASSERT(sizeof(struct hl_image_thread) == 280, "images are read by offset");
+enum hl_image_thread_state {
+    HL_THREAD_DUMPING = 1, // the one that took the image
+    HL_THREAD_STOPPED = 2, // stood still, and told its registers
+    HL_THREAD_ASLEEP = 3,  // in a system call that a signal would have ended: registers are the call's arguments only
+    HL_THREAD_UNKNOWN = 4, // did not answer, or blocks the signal: it may have run on
+};
+
+struct hl_image_area {
+    uint64_t start;
+    uint64_t end;
+    uint32_t kind;  // enum hl_area_kind
+    uint32_t flags; // HL_AREA_…
+};
+enum hl_area_kind {
+    HL_AREA_DATA = 1,      // a module's variables
+    HL_AREA_HEAP = 2,      // what brk gave
+    HL_AREA_STACK = 3,     // the main thread's stack
+    HL_AREA_ANONYMOUS = 4, // heaps, threads' stacks, and what the program mapped itself
+};
+#define HL_AREA_LIBC 1u // a C library's variables: its allocator's lists of free memory are among them
+
+struct hl_image_page {
+    uint64_t address;
+    uint64_t present[HL_IMAGE_PAGE_BYTES / 512]; // bit i of word i / 64: the page's word i follows
 };
 
 // MARK: Shared memory: the process file
@@ -318,6 +385,7 @@ enum hl_chunk_kind {
     HL_CHUNK_COUNTS = 5,  // struct hl_counts: the newest replaces the ones before; the last has `final` set
     HL_CHUNK_SYMBOLS = 6, // embedded symbols, encoding of HeaplineAnalysis/Symbols
     HL_CHUNK_END = 7,     // nothing: the collector closed the file in order
+    HL_CHUNK_MEMORY = 8,  // a part of a memory image: image number `core`, its bytes from `first` on
 };
 enum hl_codec { HL_CODEC_NONE = 0, HL_CODEC_ZSTD = 1 };
 

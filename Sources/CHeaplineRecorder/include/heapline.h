@@ -36,6 +36,8 @@ struct hl_options {
     int32_t maps;               // 1: mmap, munmap, mremap and brk are recorded too (hooks)
     const char *_Nullable directory; // session directory; default: a new one in /dev/shm or $TMPDIR
     uint32_t source;            // enum hl_source
+    int32_t verdicts;           // 1: at the end the program's memory is searched for what leads to its live blocks (hl_dump)
+    uint64_t verdict_bytes;     // the most memory to search; default 4 GiB
 };
 
 // Starts recording this process. HL_ERROR_STATE when it runs already, as it does under `heapline run`. After hl_stop() it
@@ -56,6 +58,9 @@ int hl_counts_now(struct hl_counts *_Nonnull counts);
 // part with HL_ON_FULL_OVERWRITE. Recording may go on meanwhile; a trace of a moment at which other threads were in the
 // middle of an event says that its sums are not final.
 int hl_snapshot(const char *_Nonnull path);
+// Has the program's memory searched now for what leads to its live blocks; the trace then tells them apart. The other threads stand
+// still meanwhile, about a second for each GiB. Needs a collector, and mode all. Signal-safe.
+int hl_dump(void);
 // Deletes the session's files, and what was recorded, after hl_stop().
 int hl_discard(void);
 // The process file, for a collector in the same process; NULL before hl_start().

@@ -3,7 +3,7 @@
 // A trace against budgets and a baseline. The result is a list of findings in a fixed order: the same trace and the same
 // limits give the same list.
 //
-//   leaked == live bytes - suppressed - the runtimes' - known to be reachable
+//   leaked == live bytes - suppressed - the runtimes' - known to be reachable - made after the search for what is
 
 public import HeaplineCollector
 
@@ -82,19 +82,14 @@ public struct Check: Sendable {
         var byRule: [Int: Suppressed] = [:]
         var byRuntime: [String: Suppressed] = [:]
         for group in try Leaks(tree).groups {
-            var bytes = group.bytes
-            var blocks = group.blocks
-            if let reachable = group.verdicts[.reachable] {
-                bytes &-= min(reachable.bytes, bytes)
-                blocks &-= min(reachable.blocks, blocks)
-                reachableBytes &+= reachable.bytes
-            }
+            let (blocks, bytes) = (group.leaked.blocks, group.leaked.bytes)
+            reachableBytes &+= group.verdicts[.reachable]?.bytes ?? 0
             guard blocks > 0 else { continue }
             let frames = tree.frames(tree.sites[group.site].node)
             if let rule = options.suppressions.rule(matching: frames) {
                 let pattern = options.suppressions.rules[rule].pattern
                 byRule[rule, default: Suppressed(by: pattern, blocks: 0, bytes: 0)].add(blocks, bytes)
-            } else if options.suppressesRuntimes, let owner = RuntimeSuppressions.owner(of: frames) {
+            } else if options.suppressesRuntimes, let owner = group.owner {
                 byRuntime[owner, default: Suppressed(by: owner, blocks: 0, bytes: 0)].add(blocks, bytes)
             } else {
                 leaks.append((group.site, bytes, blocks))

@@ -27,7 +27,35 @@ public enum RuntimeSuppressions {
         return nil
     }
 
-    private struct Rule {
+    /// Answers the same for many stacks of one tree, and looks at each frame once.
+    struct Owners {
+        private let tree: CallTree
+        private var known: [Int: (rule: Int?, isSystem: Bool)] = [:]
+
+        init(_ tree: CallTree) { self.tree = tree }
+
+        /// Which runtime keeps what a stack allocated; nil when it is none's.
+        mutating func owner(of node: Int) -> String? {
+            var indexes: [Int] = []
+            tree.forEachFrame(node) { indexes.append($0) }
+            var mayOwn = !indexes.isEmpty
+            var hasRule = false
+            for index in indexes {
+                let facts = known[index] ?? look(tree.frames[index])
+                known[index] = facts
+                if facts.rule != nil { hasRule = true }
+                if !facts.isSystem { mayOwn = false }
+            }
+            // Most stacks have neither a function of the list nor only system libraries.
+            return hasRule || mayOwn ? RuntimeSuppressions.owner(of: indexes.map { tree.frames[$0] }) : nil
+        }
+
+        private func look(_ frame: SymbolFrame) -> (rule: Int?, isSystem: Bool) {
+            (RuntimeSuppressions.functions.firstIndex { $0.matches(frame) }, RuntimeSuppressions.isSystem(frame))
+        }
+    }
+
+    fileprivate struct Rule {
         var owner: String
         var name: String
         var isPrefix: Bool
@@ -50,7 +78,7 @@ public enum RuntimeSuppressions {
         }
     }
 
-    private static let functions =
+    fileprivate static let functions =
         rules(
             "libc", "libc",
             [
@@ -90,7 +118,7 @@ public enum RuntimeSuppressions {
             ])
 
     /// Whether a call is of a library that every program has.
-    private static func isSystem(_ frame: SymbolFrame) -> Bool {
+    fileprivate static func isSystem(_ frame: SymbolFrame) -> Bool {
         let name = file(frame.module)
         return system.contains { name.hasPrefix($0) } || frame.module == "[vdso]"
     }

@@ -20,6 +20,19 @@ public struct Leaks: Sendable {
         public var threads: [ThreadKey] = []
         /// Blocks and bytes by verdict; empty unless the program searched its memory.
         public var verdicts: [DumpedBlock.Verdict: Sum] = [:]
+        /// The runtime that keeps these blocks for the life of the process (``RuntimeSuppressions``); nil when none does.
+        public var owner: String?
+
+        /// What nothing of the program leads to: unreachable or indirect, and blocks whose process was not examined.
+        public var leaked: Sum {
+            var sum = Sum(blocks: blocks, bytes: bytes)
+            for kind in [DumpedBlock.Verdict.reachable, .unknown] {
+                guard let part = verdicts[kind] else { continue }
+                sum.blocks -= min(part.blocks, sum.blocks)
+                sum.bytes -= min(part.bytes, sum.bytes)
+            }
+            return sum
+        }
     }
     public struct ThreadKey: Sendable, Hashable {
         public var process: Int
@@ -28,6 +41,11 @@ public struct Leaks: Sendable {
     public struct Sum: Sendable, Hashable {
         public var blocks: UInt64 = 0
         public var bytes: UInt64 = 0
+
+        public init(blocks: UInt64 = 0, bytes: UInt64 = 0) {
+            self.blocks = blocks
+            self.bytes = bytes
+        }
     }
 
     /// Most bytes first.
@@ -37,19 +55,18 @@ public struct Leaks: Sendable {
     /// Sums by verdict; empty unless the program searched its memory.
     public private(set) var verdicts: [DumpedBlock.Verdict: Sum] = [:]
 
+    /// What is known about each process's verdicts.
+    public private(set) var examined: [Int: Verdicts.Examined] = [:]
+
     /// Whether blocks were told apart by what leads to them.
     public var hasVerdicts: Bool { !verdicts.isEmpty }
 
     /// - Complexity: O(live blocks).
-    public init(_ tree: CallTree) throws(TraceError) {
+    public init(_ tree: CallTree, verdicts known: Verdicts? = nil) throws(TraceError) {
         let history = tree.history
         var found: [Int: Group] = [:]
-        var dumped: [Int: [UInt64: DumpedBlock.Verdict]] = [:]
-        for process in history.trace.processes {
-            var blocks: [UInt64: DumpedBlock.Verdict] = [:]
-            try history.trace.dumpedBlocks(process: process.id) { blocks[$0.address] = $0.verdict }
-            if !blocks.isEmpty { dumped[process.id] = blocks }
-        }
+        let verdictOf: Verdicts
+        if let known { verdictOf = known } else { verdictOf = try Verdicts(history) }
         var sums: [DumpedBlock.Verdict: Sum] = [:]
         var replaced = Sum()
         let isReplaced = history.trace.processes.map { $0.ending?.reason == .exec }
@@ -66,19 +83,21 @@ public struct Leaks: Sendable {
             group.newest = max(group.newest, block.time)
             let thread = ThreadKey(process: block.process, index: block.thread)
             if group.threads.count < 8, !group.threads.contains(thread) { group.threads.append(thread) }
-            if let verdicts = dumped[block.process] {
-                let verdict = verdicts[block.address] ?? .unknown
+            if let verdict = verdictOf.verdict(block) {
                 group.verdicts[verdict, default: Sum()].add(block.size)
                 sums[verdict, default: Sum()].add(block.size)
             }
             found[site] = group
         }
         verdicts = sums
+        examined = verdictOf.examined
         self.replaced = replaced
         // In mode sample the sums of the recorded blocks say little; those of the stack are the estimates.
+        var owners = RuntimeSuppressions.Owners(tree)
         let isSampled = history.trace.processes.contains { $0.mode == .sample }
         groups = found.values.map { group in
             var group = group
+            group.owner = owners.owner(of: tree.sites[group.site].node)
             group.threads.sort { ($0.process, $0.index) < ($1.process, $1.index) }
             if isSampled {
                 group.blocks = tree.sites[group.site].liveBlocks

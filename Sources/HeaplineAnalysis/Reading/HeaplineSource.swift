@@ -12,6 +12,8 @@ package final class HeaplineSource: TraceSource {
     package private(set) var state = TraceState.unfinished
     package private(set) var startUnixNanoseconds: UInt64 = 0
     package private(set) var processes: [TraceProcess] = []
+    /// Where the chunk lies that closes the file; more chunks may be written in its place.
+    private(set) var contentEnd: UInt64 = 0
 
     private let reader: ChunkReader
     private var tables: [NodeTable] = []
@@ -19,6 +21,7 @@ package final class HeaplineSource: TraceSource {
     private var streamIndex: [UInt64: Int] = [:]  // by process << 32 | core
     private var noteChunks: [Chunk] = []
     private var symbolChunks: [Chunk] = []
+    private var imageChunks: [Chunk] = []
 
     /// The events chunks of one core of one process, in order.
     struct Stream {
@@ -61,9 +64,10 @@ package final class HeaplineSource: TraceSource {
             add(fixed)
             return
         case HL_CHUNK_END:
+            if state != .complete { contentEnd = chunk.offset }
             state = .complete
             return
-        case HL_CHUNK_EVENTS, HL_CHUNK_NODES, HL_CHUNK_NOTES, HL_CHUNK_COUNTS, HL_CHUNK_SYMBOLS:
+        case HL_CHUNK_EVENTS, HL_CHUNK_NODES, HL_CHUNK_NOTES, HL_CHUNK_COUNTS, HL_CHUNK_SYMBOLS, HL_CHUNK_MEMORY:
             guard process < processes.count else { throw reader.damaged(chunk, "mentions a process before announcing it") }
         default:
             return
@@ -85,10 +89,9 @@ package final class HeaplineSource: TraceSource {
         case HL_CHUNK_NOTES:
             let bytes = unsafe try reader.payload(chunk)
             var hasBlocks = false
-            let known = tables[process].count
             let sound = unsafe NoteParser.forEach(bytes, count: Int(header.count)) { note in
                 if note.kind == HL_NOTE_BLOCK { hasBlocks = true }
-                return NoteParser.take(note, into: &processes[process], nodesKnown: known)
+                return NoteParser.take(note, into: &processes[process])
             }
             guard sound else { throw reader.damaged(chunk, "has damaged notes") }
             if hasBlocks { noteChunks.append(chunk) }
@@ -98,6 +101,9 @@ package final class HeaplineSource: TraceSource {
                 throw reader.damaged(chunk, "has damaged counts")
             }
             processes[process].counts = RecordedCounts(counts)
+        case HL_CHUNK_MEMORY:
+            try reader.verify(chunk)
+            imageChunks.append(chunk)
         default:
             try reader.verify(chunk)
             symbolChunks.append(chunk)
@@ -168,6 +174,22 @@ package final class HeaplineSource: TraceSource {
                 return true
             }
         }
+    }
+
+    package func memoryImage(process: Int) throws(TraceError) -> MemoryImage? {
+        let own = imageChunks.filter { Int($0.header.process) == process }
+        // The last whole one: a process that was killed while it made one may have left an earlier one.
+        for number in Set(own.map(\.header.core)).sorted(by: >) {
+            let parts = own.filter { $0.header.core == number }.sorted { $0.header.first < $1.header.first }
+            var image = MemoryImage.Buffer(capacity: parts.reduce(0) { $0 + Int($1.header.raw_bytes) })
+            var expected: UInt64 = 0
+            for part in parts where part.header.first == expected {
+                unsafe image.append(try reader.payload(part))
+                expected += UInt64(part.header.raw_bytes)
+            }
+            if let whole = MemoryImage(image) { return whole }
+        }
+        return nil
     }
 
     package func embeddedSymbols(_ body: (Int, [UInt8]) -> Void) throws(TraceError) {

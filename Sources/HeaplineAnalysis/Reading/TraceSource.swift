@@ -41,6 +41,9 @@ package protocol TraceSource: AnyObject {
     /// that counts.
     func dumpedBlocks(process: Int, _ body: (DumpedBlock) -> Void) throws(TraceError)
 
+    /// What the last whole dump of a process left of its memory; nil when there is none.
+    func memoryImage(process: Int) throws(TraceError) -> MemoryImage?
+
     /// The payloads of embedded symbols (encoding of Symbols/), in the file's order.
     func embeddedSymbols(_ body: (Int, [UInt8]) -> Void) throws(TraceError)
 }
@@ -79,5 +82,6 @@ public struct DumpedBlock: Sendable, Hashable {
 extension TraceSource {
     package func embeddedFrames(process: Int, pc: UInt64) -> [EmbeddedFrame]? { nil }
     package func dumpedBlocks(process: Int, _ body: (DumpedBlock) -> Void) throws(TraceError) {}
+    package func memoryImage(process: Int) throws(TraceError) -> MemoryImage? { nil }
     package func embeddedSymbols(_ body: (Int, [UInt8]) -> Void) throws(TraceError) {}
 }

@@ -75,6 +75,9 @@ struct RecordingOptions: ParsableArguments {
     @Flag(help: "Record mmap, munmap, mremap and brk, too.")
     var maps = false
 
+    @Flag(inversion: .prefixedNo, help: "Tell at the program's end what is still reachable (modes all and leaks).")
+    var verdicts = true
+
     @Flag(help: "Start paused, until the program calls hl_resume().")
     var paused = false
 
@@ -96,6 +99,7 @@ struct RecordingOptions: ParsableArguments {
         if let buffer { variables.append("HEAPLINE_BUFFER=\(buffer.bytes)") }
         if freeStacks { variables.append("HEAPLINE_FREE_STACKS=1") }
         if maps { variables.append("HEAPLINE_MAPS=1") }
+        variables.append("HEAPLINE_VERDICTS=\(verdicts ? 1 : 0)")
         if paused { variables.append("HEAPLINE_PAUSED=1") }
         if let backend { variables.append("HEAPLINE_BACKEND=\(backend)") }
         return variables

@@ -13,11 +13,16 @@
 //   gaps         [{process, kind, …}]             why `complete` is false
 //   processes    [{pid, parentPid, executable, arguments, mode, end, exitStatus, signal, totals, recorder}]
 //   sites        [{stack, stackEnd, allocations, bytes, liveBlocks, liveBytes, peakBlocks, peakBytes, temporary,
-//                  reallocations, standardErrors}]
+//                  reallocations, freedBy, standardErrors}]
+//                freedBy: [{blocks, bytes, stack, stackEnd}], most blocks first, with --free-stacks only
 //                stack: [{function, file, line, module, inlined}], inner to outer; most allocations first
-//   leaks        [{site, blocks, bytes, oldestNanoseconds, newestNanoseconds, threads, verdicts}]   site: index into sites
+//   leaks        [{site, blocks, bytes, oldestNanoseconds, newestNanoseconds, threads, owner, verdicts}]
+//                site: index into sites; owner: a runtime that keeps the blocks; verdicts: {unreachable, indirect, reachable, unknown}
+//   verdicts     {unreachable: {blocks, bytes}, …}   of all processes; empty unless their memory was searched
+//   searches     [{process, state, nanoseconds, atEnd, asleepThreads, silentThreads, why}]   state: searched, failed, no
 //   replacedByExec {blocks, bytes}                alive in images that exec replaced; with `leaks` all live blocks
 //   peak         [{site, blocks, bytes}]
+//   types        [{name, kind, blocks, bytes, leakedBlocks}]   kind: cxx, swift, or size (name: up to so many bytes)
 //   growth, threads, sizes, lifetimes, timeline, fragmentation, log
 //   unwindingProblems [{module, why, remedy, stacks, allocations}]
 //   symbolProblems    [{problem, remedy}]
@@ -172,12 +177,18 @@ extension Report {
             }
         }
         json.array("sites") { json in
-            for index in order { json.object { json in self.site(&json, tree.sites[index], frames) } }
+            for index in order { json.object { json in self.site(&json, index, frames) } }
         }
         json.array("leaks") { json in
             for group in leaks.groups {
                 guard let site = place[group.site] else { continue }
                 json.object { json in self.leak(&json, group, site: site) }
+            }
+        }
+        json.object("verdicts") { json in verdicts(&json, leaks.verdicts) }
+        json.array("searches") { json in
+            for (process, examined) in leaks.examined.sorted(by: { $0.key < $1.key }) {
+                json.object { json in search(&json, process, examined) }
             }
         }
         json.object("replacedByExec") { json in
@@ -209,11 +220,16 @@ extension Report {
         }
     }
 
-    private func site(_ json: inout JSONWriter, _ sums: CallTree.StackSums, _ frames: [[UInt8]]) {
+    private func stack(_ json: inout JSONWriter, _ node: Int, _ frames: [[UInt8]]) {
         json.array("stack") { json in
-            tree.forEachFrame(sums.node) { json.value(encoded: frames[$0]) }
+            tree.forEachFrame(node) { json.value(encoded: frames[$0]) }
         }
-        json.member("stackEnd", "\(tree.end(sums.node))")
+        json.member("stackEnd", "\(tree.end(node))")
+    }
+
+    private func site(_ json: inout JSONWriter, _ index: Int, _ frames: [[UInt8]]) {
+        let sums = tree.sites[index]
+        stack(&json, sums.node, frames)
         json.member("allocations", sums.allocations)
         json.member("bytes", sums.bytes)
         json.member("liveBlocks", sums.liveBlocks)
@@ -222,6 +238,17 @@ extension Report {
         json.member("peakBytes", sums.peakBytes)
         json.member("temporary", sums.temporary)
         json.member("reallocations", sums.reallocations)
+        if let freedBy = tree.freedBy[index] {
+            json.array("freedBy") { json in
+                for freed in freedBy {
+                    json.object { json in
+                        json.member("blocks", freed.blocks)
+                        json.member("bytes", freed.bytes)
+                        stack(&json, freed.node, frames)
+                    }
+                }
+            }
+        }
         guard let errors = sums.standardErrors else { return }
         json.object("standardErrors") { json in
             json.member("allocations", errors.allocations)
@@ -246,20 +273,50 @@ extension Report {
                 }
             }
         }
+        json.member("owner", group.owner)
         guard !group.verdicts.isEmpty else { return }
-        json.object("verdicts") { json in
-            for (verdict, sum) in group.verdicts.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-                json.object("\(verdict)") { json in
-                    json.member("blocks", sum.blocks)
-                    json.member("bytes", sum.bytes)
-                }
+        json.object("verdicts") { json in verdicts(&json, group.verdicts) }
+    }
+
+    private func verdicts(_ json: inout JSONWriter, _ sums: [DumpedBlock.Verdict: Leaks.Sum]) {
+        for (verdict, sum) in sums.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            json.object("\(verdict)") { json in
+                json.member("blocks", sum.blocks)
+                json.member("bytes", sum.bytes)
             }
+        }
+    }
+
+    private func search(_ json: inout JSONWriter, _ process: Int, _ examined: Verdicts.Examined) {
+        json.member("process", process)
+        switch examined {
+        case .searched(let time, let isAtEnd, let asleep, let silent):
+            json.member("state", "searched")
+            json.member("nanoseconds", time)
+            json.member("atEnd", isAtEnd)
+            json.member("asleepThreads", asleep)
+            json.member("silentThreads", silent)
+        case .failed(let why):
+            json.member("state", "failed")
+            json.member("why", why)
+        case .no: json.member("state", "no")
         }
     }
 
     // MARK: Tables
 
     private func tables(_ json: inout JSONWriter) {
+        json.array("types") { json in
+            for group in types.groups {
+                json.object { json in
+                    json.member("name", group.name)
+                    json.member("kind", group.kind.rawValue)
+                    json.member("blocks", group.blocks)
+                    json.member("bytes", group.bytes)
+                    json.member("leakedBlocks", group.leakedBlocks)
+                }
+            }
+        }
         json.array("threads") { json in
             for thread in history.threads {
                 json.object { json in

@@ -7,48 +7,6 @@ public import HeaplineAnalysis
 extension TextReport {
     // MARK: Stacks
 
-    mutating func leaks(limit: Int) {
-        let totals = history.totals
-        heading("Still alive at the end: \(about)\(units.bytes(totals.liveBytes ?? 0)) in \(Units.count(totals.liveBlocks, "block"))")
-        noStacksHint()
-        replaced()
-        verdicts()
-        if report.leaks.groups.isEmpty { lines.append("  nothing") }
-        for group in report.leaks.groups.prefix(limit) {
-            let sums = tree.sites[group.site]
-            var age = "allocated at \(Units.duration(group.oldest))"
-            if group.newest != group.oldest { age += " … \(Units.duration(group.newest))" }
-            let threads = group.threads.prefix(3).map { report.trace.processes[$0.process].threadName($0.index) }
-            lines.append("")
-            lines.append(
-                "  " + style.bold(about + units.bytes(group.bytes)) + "  in " + Units.count(group.blocks, "block") + "  "
-                    + style.dim(age + ", by " + threads.joined(separator: ", ") + (group.threads.count > 3 ? ", …" : "")))
-            let verdicts = group.verdicts.sorted { $0.key.rawValue < $1.key.rawValue }
-            if !verdicts.isEmpty {
-                lines.append("      " + verdicts.map { "\(Units.count($0.value.blocks)) \($0.key.name)" }.joined(separator: ", "))
-            }
-            stack(sums.node, indent: "      ")
-        }
-        moreStacks(report.leaks.groups.count, shown: min(limit, report.leaks.groups.count))
-    }
-
-    /// What was alive in program images that another one replaced.
-    mutating func replaced() {
-        let sum = report.leaks.replaced
-        guard sum.blocks > 0 else { return }
-        lines.append(
-            style.dim("  and \(units.bytes(sum.bytes)) in \(Units.count(sum.blocks, "block")) of programs that exec replaced: no leak"))
-    }
-
-    /// What leads to the live blocks, where the program searched its memory.
-    mutating func verdicts() {
-        guard report.leaks.hasVerdicts else { return }
-        let parts = report.leaks.verdicts.sorted { $0.key.rawValue < $1.key.rawValue }.map {
-            "\(units.bytes($0.value.bytes)) \($0.key.name)"
-        }
-        lines.append("  " + parts.joined(separator: ", "))
-    }
-
     mutating func sites(limit: Int) {
         heading("Stacks by allocations: \(about)\(Units.count(history.totals.allocations))")
         noStacksHint()
@@ -62,6 +20,7 @@ extension TextReport {
             line += ", \(Units.count(sums.temporary)) temporary, \(units.bytes(sums.liveBytes)) alive"
             lines.append(line)
             stack(sums.node, indent: "      ")
+            freedBy(index, indent: "      ")
         }
         rest(.allocations, shown: order.count)
     }
@@ -79,6 +38,7 @@ extension TextReport {
                 "  " + style.bold(about + Units.count(sums.temporary)) + " of "
                     + Units.count(sums.allocations, "allocation") + " here")
             stack(sums.node, indent: "      ")
+            freedBy(index, indent: "      ")
         }
         rest(.temporary, shown: order.count)
     }
@@ -193,19 +153,21 @@ extension TextReport {
     }
 
     mutating func types() {
-        heading("Live blocks by size class")
-        lines.append(style.dim("  this trace tells no types: they come from the first word of each block, noted by a dump of the live set"))
-        var sums: [UInt64: (blocks: UInt64, bytes: UInt64)] = [:]
-        history.forEachLiveBlock { block in
-            let size = (block.size + 15) & ~15
-            sums[size, default: (0, 0)].blocks += 1
-            sums[size, default: (0, 0)].bytes &+= block.size
+        let types = report.types
+        heading(types.isExamined ? "Live blocks by type" : "Live blocks by size class")
+        if !types.isExamined {
+            lines.append(style.dim("  no types are known: they come from the search of the program's memory at its end (--verdicts)"))
         }
-        var table = TextTable(["bytes", "blocks", "size class"])
-        for (size, sum) in sums.sorted(by: { ($1.value.bytes, $0.key) < ($0.value.bytes, $1.key) }).prefix(style.limit ?? 20) {
-            table.add([units.bytes(sum.bytes), Units.count(sum.blocks), "up to \(Units.count(size)) B"])
+        let hasLeaks = types.groups.contains { $0.leakedBlocks > 0 }
+        var table = TextTable(["bytes", "blocks"] + (hasLeaks ? ["lost"] : []) + ["type"])
+        let limit = style.limit ?? 30
+        for group in types.groups.prefix(limit) {
+            var row = [units.bytes(group.bytes), Units.count(group.blocks)]
+            if hasLeaks { row.append(group.leakedBlocks > 0 ? Units.count(group.leakedBlocks) : "") }
+            table.add(row + [group.kind == .size ? style.dim("up to \(group.name) B") : String(group.name.prefix(120))])
         }
         lines += table.lines(style)
+        if types.groups.count > limit { lines.append(style.dim("  \(types.groups.count - limit) more; --limit \(types.groups.count) shows all")) }
     }
 
     mutating func log() {
@@ -215,18 +177,6 @@ extension TextReport {
         for line in all.prefix(style.limit ?? .max) {
             let who = isMany ? "[\(report.trace.processes[line.process].pid)] " : ""
             lines.append("  " + style.dim(Units.duration(line.time)) + "  " + who + line.text)
-        }
-    }
-}
-
-extension DumpedBlock.Verdict {
-    /// The word used in reports.
-    var name: String {
-        switch self {
-        case .unknown: "not examined"
-        case .unreachable: "unreachable"
-        case .indirect: "reachable only from unreachable blocks"
-        case .reachable: "still reachable"
         }
     }
 }

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What leads to each live block, from an image of the process's memory. Conservative: any word that lies in a block, at its start or
+// inside, counts as a pointer to it, as in LeakSanitizer.
+//
+//   reachable     a root leads there, directly or through blocks
+//   unreachable   nothing does; of blocks that only lead to each other, one stands for all that hangs on it
+//   indirect      only unreachable blocks lead there
+//
+// One pass over the image builds the graph of blocks; then each block and each pointer is visited at most three times.
+
+internal import CHeaplineFormat
+
+struct Reachability {
+    /// By index into the live set.
+    private(set) var verdicts: [DumpedBlock.Verdict] = []
+    /// The first word of each block; 0 when it is none that could be an address.
+    private(set) var firstWords: [UInt64] = []
+
+    private var firstEdge: [UInt32] = []  // of each block, into `targets`; one more at the end
+    private var targets: [UInt32] = []  // blocks, by the block that holds the pointer
+
+    /// - Complexity: O(words + blocks).
+    init(_ image: MemoryImage, _ blocks: LiveSet) {
+        verdicts = Array(repeating: .unreachable, count: blocks.count)
+        firstWords = Array(repeating: 0, count: blocks.count)
+        guard blocks.count > 0 else { return }
+        var found = graph(image, blocks)
+        while let block = found.popLast() { spread(&found, from: block, .reachable) }
+        findHeads()
+    }
+
+    /// Builds the graph and marks what roots lead to; returns the marked blocks.
+    private mutating func graph(_ image: MemoryImage, _ blocks: LiveSet) -> [UInt32] {
+        let roots = Roots(image, blocks)
+        var found: [UInt32] = []
+        func mark(_ block: Int) {
+            if verdicts[block] != .reachable {
+                verdicts[block] = .reachable
+                found.append(UInt32(block))
+            }
+        }
+        for value in roots.registers { if let block = Self.target(value, blocks) { mark(block) } }
+        let stacks = roots.parts.filter(\.isStack)
+        let parts = roots.parts.filter { !$0.isStack }
+        firstEdge.reserveCapacity(blocks.count + 1)
+        var source = 0  // the first block that does not end before the word
+        var part = 0
+        image.forEachWord { address, value in
+            while source < blocks.count, blocks.usableEnd(source) <= address { source += 1 }
+            let isInBlock = source < blocks.count && blocks.address(source) <= address
+            if isInBlock, blocks.address(source) == address { firstWords[source] = value }
+            guard let target = Self.target(value, blocks) else { return }
+            if isInBlock {
+                while firstEdge.count <= source { firstEdge.append(UInt32(targets.count)) }
+                targets.append(UInt32(target))
+                if stacks.contains(where: { $0.start <= address && address < $0.end }) { mark(target) }
+                return
+            }
+            while part < parts.count, parts[part].end <= address { part += 1 }
+            guard part < parts.count, parts[part].start <= address else { return }
+            if parts[part].isLibc, Self.isFreeChunk(value &- blocks.address(target), of: blocks.size(target)) { return }
+            mark(target)
+        }
+        while firstEdge.count <= blocks.count { firstEdge.append(UInt32(targets.count)) }
+        return found
+    }
+
+    /// The block that a word leads to: as it is, or without the flags that Swift keeps in the upper four bits of pointers. The word of a
+    /// native Swift string is 32 less than the address of its storage.
+    static func target(_ value: UInt64, _ blocks: LiveSet) -> Int? {
+        if value >> 60 == 0 { return blocks.block(holding: value) }
+        let address = value & 0x0fff_ffff_ffff_ffff
+        if value >> 60 & 8 != 0, value & 15 == 0, let block = blocks.index(at: address + 32) { return block }
+        return blocks.block(holding: address)
+    }
+
+    /// Whether a pointer of glibc's allocator at this place of a block means the free memory behind it: that is named by its header, whose
+    /// first eight bytes are the last of the block before.
+    static func isFreeChunk(_ offset: UInt64, of size: UInt64) -> Bool {
+        guard offset > 0, size > 16 else { return false }
+        return offset == (size - 1) & ~15 && (size - 1) & 15 < 8
+    }
+
+    private func edges(_ block: UInt32) -> Range<Int> { Int(firstEdge[Int(block)])..<Int(firstEdge[Int(block) + 1]) }
+
+    private mutating func spread(_ found: inout [UInt32], from block: UInt32, _ verdict: DumpedBlock.Verdict) {
+        for edge in edges(block) {
+            let target = targets[edge]
+            guard verdicts[Int(target)] != verdict, verdicts[Int(target)] != .reachable else { continue }
+            verdicts[Int(target)] = verdict
+            found.append(target)
+        }
+    }
+
+    /// Among the unreachable, leaves one for each group that nothing outside of it leads to; the rest is indirect.
+    ///
+    /// Blocks are visited depth first. In the reverse of the order in which they were left, the first that is not yet indirect is in a group
+    /// that none of those still to come leads to (the first half of Kosaraju's algorithm).
+    private mutating func findHeads() {
+        var order: [UInt32] = []
+        var isVisited = verdicts.map { $0 == .reachable }
+        var path: [(block: UInt32, edge: Int)] = []
+        // From the highest address down, so that of a ring the block with the lowest address, often the oldest, stands for it.
+        for start in verdicts.indices.reversed() where !isVisited[start] {
+            isVisited[start] = true
+            path.append((UInt32(start), edges(UInt32(start)).lowerBound))
+            while let (block, edge) = path.last {
+                if edge == edges(block).upperBound {
+                    order.append(block)
+                    path.removeLast()
+                    continue
+                }
+                path[path.count - 1].edge += 1
+                let target = targets[edge]
+                if !isVisited[Int(target)] {
+                    isVisited[Int(target)] = true
+                    path.append((target, edges(target).lowerBound))
+                }
+            }
+        }
+        var isHead = verdicts.map { _ in false }
+        for block in order.reversed() where verdicts[Int(block)] == .unreachable {
+            isHead[Int(block)] = true
+            var found = [block]
+            while let next = found.popLast() { spread(&found, from: next, .indirect) }
+        }
+        // A ring leads back to the block that stands for it.
+        for block in verdicts.indices where isHead[block] { verdicts[block] = .unreachable }
+    }
+}

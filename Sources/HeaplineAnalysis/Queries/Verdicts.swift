@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The verdicts on the live blocks of a history, process by process: from the memory image of its last dump, or as the trace has them.
+// A dump at the program's end speaks about what is alive at the end. One that was asked for earlier speaks about what was alive then: blocks
+// made since are not examined, and the events are read once more, up to then.
+
+internal import CHeaplineFormat
+public import HeaplineCollector
+
+/// What leads to the live blocks of each process, where that was examined.
+public struct Verdicts {
+    /// What is known about one process.
+    public enum Examined: Sendable, Hashable {
+        /// Its memory was searched, at that moment (nanoseconds since the trace's start). Threads that were left alone meanwhile: those
+        /// asleep told part of their registers only, the others nothing.
+        case searched(time: UInt64, isAtEnd: Bool, asleep: Int, silent: Int)
+        /// A search was wanted but could not be made, and why.
+        case failed(String)
+        /// Nobody looked: switched off, the mode keeps no blocks, or the process was killed.
+        case no
+    }
+
+    private struct Table {
+        var blocks: LiveSet
+        var verdicts: [DumpedBlock.Verdict]
+        var firstWords: [UInt64]
+    }
+    private var tables: [Int: Table] = [:]
+    private var images: [Int: MemoryImage] = [:]
+    public private(set) var examined: [Int: Examined] = [:]
+
+    public init(_ history: History) throws(TraceError) {
+        for process in history.trace.processes where history.options.processes?.contains(process.id) ?? true {
+            try take(process, history)
+        }
+    }
+
+    private mutating func take(_ process: TraceProcess, _ history: History) throws(TraceError) {
+        let clock = process.clock
+        examined[process.id] = .no
+        for note in process.notes {
+            guard case .dump(let text) = note.kind, let colon = text.firstIndex(of: ":") else { continue }
+            examined[process.id] = .failed(String(text[text.index(after: colon)...].drop { $0 == " " }))
+        }
+        var listed: [(address: UInt64, size: UInt64)] = []
+        var said: [DumpedBlock] = []
+        try history.trace.dumpedBlocks(process: process.id) { said.append($0) }
+        if !said.isEmpty {
+            said.sort { $0.address < $1.address }
+            // Of blocks said more than once the last dump counts; sorting keeps their order.
+            said = said.indices.filter { $0 + 1 == said.count || said[$0 + 1].address != said[$0].address }.map { said[$0] }
+            tables[process.id] = Table(
+                blocks: LiveSet(said.map { ($0.address, 1) }), verdicts: said.map(\.verdict), firstWords: said.map(\.firstWord))
+            let time = process.notes.last { if case .dump = $0.kind { true } else { false } }?.ticks ?? process.lastKnownTicks
+            examined[process.id] = .searched(time: clock.nanoseconds(time), isAtEnd: true, asleep: 0, silent: 0)
+            return
+        }
+        // In the other modes the set that was alive is not known.
+        guard process.mode == .all || process.mode == .leaks,
+            let image = try history.trace.source.memoryImage(process: process.id)
+        else { return }
+        let time = clock.nanoseconds(image.ticks)
+        if let until = history.options.until, until < time { return }
+        let isLater = !image.isAtExit
+        if isLater, process.mode == .leaks { return }
+        let then = isLater ? try history.trace.history(upTo: time, processes: [process.id]) : history
+        then.forEachLiveBlock { block in
+            if block.process == process.id, block.time <= time { listed.append((block.address, block.size)) }
+        }
+        let blocks = LiveSet(listed, rounding: SizeRounding(process))
+        let reachability = Reachability(image, blocks)
+        tables[process.id] = Table(blocks: blocks, verdicts: reachability.verdicts, firstWords: reachability.firstWords)
+        images[process.id] = image
+        examined[process.id] = .searched(
+            time: time, isAtEnd: image.isAtExit, asleep: image.threads.count { $0.isAsleep },
+            silent: image.threads.count { $0.isSilent })
+    }
+
+    /// Whether anything was examined.
+    public var isEmpty: Bool { tables.isEmpty }
+
+    /// The verdict on a live block; nil when nobody looked at its process. A block made after the search is `.unknown`.
+    public func verdict(_ block: Block) -> DumpedBlock.Verdict? {
+        guard let table = tables[block.process] else { return nil }
+        guard let index = index(table, block) else { return .unknown }
+        return table.verdicts[index]
+    }
+
+    /// The first word of a live block, if it could be an address.
+    public func firstWord(_ block: Block) -> UInt64? {
+        guard let table = tables[block.process], let index = index(table, block) else { return nil }
+        return table.firstWords[index]
+    }
+
+    /// What is known of a process's memory.
+    func image(of process: Int) -> MemoryImage? { images[process] }
+
+    private func index(_ table: Table, _ block: Block) -> Int? {
+        if case .searched(let time, _, _, _)? = examined[block.process], block.time > time { return nil }
+        return table.blocks.index(at: block.address)
+    }
+}
+
+extension MemoryImage.Thread {
+    var isAsleep: Bool { state == HL_THREAD_ASLEEP }
+    var isSilent: Bool { state == HL_THREAD_UNKNOWN }
+}
