@@ -15,6 +15,8 @@ package final class SessionCollector {
     private var nextScan: UInt64 = 0
     private var nextLook: UInt64 = 0
     private var endings: [Int32: Int32] = [:]
+    /// A process whose end `ended(pid:status:)` will tell: until then how it ended is not known.
+    package var awaited: Int32?
 
     /// Processes seen so far.
     package var processes: Int { known.count }
@@ -44,7 +46,9 @@ package final class SessionCollector {
         if now >= nextLook {
             nextLook = now + 10_000_000
             for drain in drains {
-                if let end = drain.look() { finish(drain, end) }
+                guard let end = drain.look() else { continue }
+                if end == .gone, drain.pid == awaited, !drain.superseded { continue }
+                finish(drain, end)
             }
             drains.removeAll(where: \.ended)
         }

@@ -53,6 +53,7 @@ struct Recording {
             unsafe _ = unlink(setup.output)
             throw error
         }
+        collector.awaited = child.pid
         // Writing to a terminal or pipe that has gone is an error, not an end; for the program it stays as it was.
         _ = signal(SIGPIPE, SIG_IGN)
         var progress = Progress(wanted: !setup.quiet)
