@@ -23,9 +23,16 @@ sanitize: ## Run the emulated heap's tests under the address and thread sanitize
 	swift test --sanitize=address --filter CESPHeapTests
 	swift test --sanitize=thread --filter $(TSAN_TESTS)
 
+BENCH_RESULT = Perf/results/$(shell date +%F)-bench.md
+
 .PHONY: bench
-bench: ## Micro-benchmarks, in process
-	swift package --package-path Benchmarks benchmark
+bench: ## Micro-benchmarks, in process; FILTER=REGEX for some, else the tables go to Perf/results
+	swift package --package-path Benchmarks benchmark --grouping metric --format markdown --time-units nanoseconds --no-progress \
+	    $(if $(FILTER),--filter '$(FILTER)',| sed 's/HeaplineBenchmarks://' | tee $(BENCH_RESULT))
+
+.PHONY: figures
+figures: ## The emulated heap against its budgets: pairs, regions, chips, tracing; ROUNDS=N: more exactly
+	swift run -c release --package-path Benchmarks HeapFigures $(ROUNDS)
 
 PERF = swift build -c release --product heapline && swift run --package-path Perf -c release HeaplinePerf
 
@@ -33,17 +40,25 @@ PERF = swift build -c release --product heapline && swift run --package-path Per
 perf: ## Whole programs under every mode and every peer; QUICK=1: within five minutes, MINUTES=N: within N
 	$(PERF) costs $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES))
 
+.PHONY: readme
+readme: ## Put the newest results of perf into README.md
+	swift build -c release --product heapline && swift run --package-path Perf HeaplinePerf readme
+
 .PHONY: scale
 scale: ## Cost as work grows: events, threads, live blocks, depth, stacks; QUICK=1: within three minutes
 	$(PERF) scale $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES))
 
+.PHONY: stacks
+stacks: ## Call stacks: depth 0 and 32 beside heaptrack, threads, other unwinders, instructions; within four minutes
+	$(PERF) stacks $(if $(MINUTES),--minutes $(MINUTES))
+
 .PHONY: gates
 gates: ## Check the hot path's instructions against Perf/*.golden
-	$(PERF) check
+	swift build -c release --product heapline && swift run --package-path Perf HeaplinePerf check
 
 .PHONY: golden
 golden: ## Write Perf/*.golden anew: the hot path's instructions as they are now
-	$(PERF) golden
+	swift build -c release --product heapline && swift run --package-path Perf HeaplinePerf golden
 
 .PHONY: format
 format: ## Format all Swift sources

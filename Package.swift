@@ -92,7 +92,7 @@ let package = Package(
             name: "CESPHeapTests", dependencies: ["CESPHeap", "Heapline"], exclude: ["Fixtures"], swiftSettings: swift),
         .testTarget(
             name: "CHeaplineRecorderTests", dependencies: ["CHeaplineRecorder", "CHeaplineFormat"],
-            exclude: ["StackVictim"], swiftSettings: swift),
+            exclude: ["StackVictim", "Aarch64"], swiftSettings: swift),
         .testTarget(
             name: "HeaplineAnalysisTests",
             dependencies: ["HeaplineAnalysis", "HeaplineCollector", "HeaplineExport", "CHeaplineFormat"],
@@ -108,7 +108,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "HeaplineCLI", "HeaplineAnalysis", "Victim", "TraceModel", "Linked", "LinkedHooks", "LinkedCXX",
+                "HeaplineCLI", "HeaplineAnalysis", "CHeaplineFormat", "Victim", "TraceModel", "Linked", "LinkedHooks", "LinkedCXX",
                 "LinkedSwift",
             ],
             swiftSettings: swift),

@@ -21,9 +21,20 @@ let package = Package(
                 .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"), .enableWarning("shadow"),
                 .enableWarning("conversion"), .define("_GNU_SOURCE"),
             ]),
+        // The emulated heap's figures against their budgets.
+        .executableTarget(
+            name: "HeapFigures",
+            dependencies: [.product(name: "CESPHeap", package: "Heapline")],
+            cSettings: [
+                .treatAllWarnings(as: .error), .enableWarning("all"), .enableWarning("extra"), .enableWarning("shadow"),
+                .enableWarning("conversion"), .define("_GNU_SOURCE"),
+            ],
+            linkerSettings: [.linkedLibrary("pthread")]),
         .executableTarget(
             name: "HeaplineBenchmarks",
-            dependencies: ["CLoops", .product(name: "Benchmark", package: "benchmark")],
+            dependencies: [
+                "CLoops", .product(name: "Benchmark", package: "benchmark"), .product(name: "HeaplineAnalysis", package: "Heapline"),
+            ],
             path: "Benchmarks/HeaplineBenchmarks",
             swiftSettings: [
                 .treatAllWarnings(as: .error), .enableUpcomingFeature("InternalImportsByDefault"),

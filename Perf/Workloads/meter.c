@@ -16,7 +16,6 @@
 
 static uint64_t began;
 static char folder[256];
-extern char *program_invocation_short_name;
 
 static uint64_t now(void) {
     struct timespec time;
@@ -49,10 +48,13 @@ __attribute__((destructor(101))) static void end(void) {
     if (!*folder) return;
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage)) return;
-    char path[300], line[256];
+    char path[300], line[512], program[256];
+    ssize_t got = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[got < 0 ? 0 : got] = 0;
+    const char *name = strrchr(program, '/');
     snprintf(path, sizeof path, "%s/%d", folder, (int)getpid());
     int length = snprintf(line, sizeof line, "%llu %llu %llu %ld %s\n", (unsigned long long)(now() - began),
-                          ns(usage.ru_utime), ns(usage.ru_stime), peak_kib(), program_invocation_short_name);
+                          ns(usage.ru_utime), ns(usage.ru_stime), peak_kib(), name ? name + 1 : "?");
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0) return;
     if (length > 0 && write(fd, line, (size_t)length) < 0) unlink(path);

@@ -10,3 +10,4 @@ UPDATE item SET name = replace(name, 'number', 'no.') WHERE kind < 50;
 SELECT count(DISTINCT substr(name, 1, 12)) FROM item;
 DELETE FROM item WHERE kind BETWEEN 20 AND 60;
 SELECT count(*), total(price) FROM item;
+DROP TABLE item;

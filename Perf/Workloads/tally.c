@@ -13,7 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-extern char *program_invocation_short_name;
 static _Atomic unsigned long long allocations, frees, reallocations;
 static char early[16384];
 static _Atomic size_t early_used;
@@ -97,10 +96,13 @@ void *memalign(size_t alignment, size_t size) {
 __attribute__((destructor(101))) static void end(void) {
     const char *folder = getenv("PERF_TALLY");
     if (!folder) return;
-    char path[300], line[256];
+    char path[300], line[512], program[256];
+    ssize_t got = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[got < 0 ? 0 : got] = 0;
+    const char *name = strrchr(program, '/');
     snprintf(path, sizeof path, "%s/%d", folder, (int)getpid());
     int length = snprintf(line, sizeof line, "%llu %llu %llu %s\n", allocations, frees, reallocations,
-                          program_invocation_short_name);
+                          name ? name + 1 : "?");
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0) return;
     if (length > 0 && write(fd, line, (size_t)length) < 0) unlink(path);

@@ -20,7 +20,8 @@ enum {
 
 uint32_t hl_caps_alloc(struct hl_chip *chip, uint32_t alignment, uint32_t size, uint32_t caps);
 uint32_t hl_caps_realloc(struct hl_chip *chip, uint32_t pointer, uint32_t size, uint32_t caps);
-void hl_caps_free(struct hl_chip *chip, uint32_t pointer);
+// False with a fault noted.
+bool hl_caps_free(struct hl_chip *chip, uint32_t pointer);
 
 // The first registered heap in search order that contains the address, or null.
 struct hl_region_heap *hl_caps_find_heap(const struct hl_chip *chip, uint32_t address);

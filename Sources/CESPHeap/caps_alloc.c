@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-#include "heap_ops.h"
+#include "caps_plan.h"
+#include "heap_hot.h"
 #include "port.h"
 #include "task_tracking.h"
 #include "tlsf.h"
@@ -163,7 +164,24 @@ static inline uint32_t search(struct hl_chip *chip, uint32_t alignment, uint32_t
     return 0;
 }
 
+// The usual request, for which all of this was found out before.
+static inline uint32_t search_as_planned(const struct hl_plan *plan, uint32_t size) {
+    for (uint32_t i = 0; i < plan->count; i++) {
+        uint32_t address = hl_heap_malloc_hot(plan->heaps[i], (size + plan->rounding) & ~plan->rounding);
+        if (__builtin_expect(address != 0, 1) || hl_fault_is_noted())
+            return address;
+    }
+    return 0;
+}
+
 uint32_t hl_caps_alloc(struct hl_chip *chip, uint32_t alignment, uint32_t size, uint32_t caps) {
+    bool usual = alignment == HL_NATURAL_ALIGNMENT && chip->owner_size == 0 && !chip->options.hooks;
+    if (__builtin_expect(usual, 1)) {
+        const struct hl_plan *plan = hl_plan_of(chip, caps);
+        if (__builtin_expect(plan && size - 1 < plan->limit, 1))
+            return search_as_planned(plan, size);
+    }
+    uint32_t asked = caps;
     // 1. and 2.
     meet_hardware(chip, &alignment, &size, &caps);
     if (size == 0 || size > chip->limit)
@@ -180,19 +198,21 @@ uint32_t hl_caps_alloc(struct hl_chip *chip, uint32_t alignment, uint32_t size, 
     // 4.
     if ((caps & MALLOC_CAP_32BIT) && !plain_aligned)
         size = (size + 3) & ~3u;
+    if (usual && !exec && caps == asked && alignment == HL_NATURAL_ALIGNMENT)
+        hl_plan_make(chip, caps, caps & MALLOC_CAP_32BIT || (caps & hardware_caps) ? 3 : 0);
     return search(chip, alignment, size, caps, exec);
 }
 
 struct hl_region_heap *hl_caps_find_heap(const struct hl_chip *chip, uint32_t address) {
-    for (struct hl_region_heap *entry = hl_first_heap(chip); entry; entry = hl_next_heap(entry))
+    for (struct hl_region_heap *entry = hl_first_heap_near(chip, address); entry; entry = hl_next_heap(entry))
         if (address - entry->start < entry->end - entry->start && hl_registered(entry))
             return entry;
     return NULL;
 }
 
-void hl_caps_free(struct hl_chip *chip, uint32_t pointer) {
+bool hl_caps_free(struct hl_chip *chip, uint32_t pointer) {
     if (pointer == 0)
-        return;
+        return true;
     if (__builtin_expect(is_instruction_address(chip, pointer), 0))
         pointer = data_address_of(chip, pointer);
     uint32_t block = pointer - chip->owner_size;
@@ -201,13 +221,16 @@ void hl_caps_free(struct hl_chip *chip, uint32_t pointer) {
         hl_fault_note(HL_FAULT_ASSERT, pointer,
                       "assert failed: heap_caps_free heap_caps_base.c:116 (heap != NULL && "
                       "\"free() target pointer is outside heap areas\")");
-        return;
+        return false;
     }
     struct hl_heap *heap = hl_registered(entry);
-    if (chip->owner_size != 0)
+    if (__builtin_expect(chip->owner_size != 0, 0))
         hl_tracking_freeing(chip, entry, pointer);
-    if (hl_heap_free(heap, block) && __builtin_expect(chip->options.hooks, 0))
+    if (__builtin_expect(!hl_heap_free_hot(heap, block), 0))
+        return false;
+    if (__builtin_expect(chip->options.hooks, 0))
         call_free_hook(chip, pointer);
+    return chip->owner_size == 0 || !hl_fault_is_noted();
 }
 
 // Within its heap. 0 when that is not possible.

@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "caps_plan.h"
+#include "heap_hot.h"
 #include "port.h"
 
 // The result of an allocation as a pointer; a fault found on the way is raised here, with no lock
@@ -24,17 +26,47 @@ static inline void *finish(struct hl_chip *chip, uint32_t address) {
 
 // Base functions. `entry` is what the tracer is told; the cost without one is a load and a branch.
 
-BASE_INLINE uint32_t base_alloc(struct hl_chip *chip, enum hl_entry entry, size_t alignment, size_t size, uint32_t caps) {
+BASE_INLINE uint32_t base_alloc_from(struct hl_chip *chip, enum hl_entry entry, size_t alignment, size_t size,
+                                     uint32_t caps, const void *frame) {
     if (__builtin_expect(size > UINT32_MAX || alignment > UINT32_MAX, 0))
         return 0;
-    if (__builtin_expect(chip->tracer == NULL, 1))
+    const struct hl_tracer *tracer = hl_tracer_of(chip);
+    if (__builtin_expect(tracer == NULL, 1))
         return hl_caps_alloc(chip, (uint32_t)alignment, (uint32_t)size, caps);
-    struct hl_traced_call call = {.frame = __builtin_frame_address(0), .entry = entry, .size = size, .caps = caps};
-    chip->tracer->before(chip->tracer->context, chip, &call);
+    struct hl_traced_call call = {.frame = frame, .entry = entry, .size = size, .caps = caps};
+    tracer->before(tracer->context, chip, &call);
     uint32_t address = hl_caps_alloc(chip, (uint32_t)alignment, (uint32_t)size, caps);
-    chip->tracer->after(chip->tracer->context, chip, &call,
+    tracer->after(tracer->context, chip, &call,
                         address ? hl_host(chip, address) : NULL);
     return address;
+}
+
+BASE_INLINE uint32_t base_alloc(struct hl_chip *chip, enum hl_entry entry, size_t alignment, size_t size, uint32_t caps) {
+    return base_alloc_from(chip, entry, alignment, size, caps, __builtin_frame_address(0));
+}
+
+// malloc and free of the commonest kind: no tracer, no rule but capabilities, and the first heap they lead to has room.
+// If not, nothing was done.
+
+HL_HOT void *alloc_as_planned(const struct hl_chip *chip, size_t size, uint32_t caps) {
+    const struct hl_plan *plan = hl_plan_of(chip, caps);
+    if (__builtin_expect(hl_tracer_of(chip) || !plan || plan->count == 0 || size - 1 >= plan->limit, 0))
+        return NULL;
+    uint32_t address = hl_heap_malloc_hot(plan->heaps[0], ((uint32_t)size + plan->rounding) & ~plan->rounding);
+    return __builtin_expect(address != 0, 1) ? hl_host(chip, address) : NULL;
+}
+
+// `is_noted`: with a fault noted.
+HL_HOT bool free_plainly(const struct hl_chip *chip, uint32_t pointer, bool *is_noted) {
+    const struct hl_region_heap *entry = hl_first_heap_near(chip, pointer);
+    if (__builtin_expect(hl_tracer_of(chip) || chip->owner_size != 0 || chip->options.hooks || !entry, 0) ||
+        pointer - entry->start >= entry->end - entry->start)
+        return false;
+    struct hl_heap *heap = hl_registered(entry);
+    if (__builtin_expect(!heap, 0))
+        return false;
+    *is_noted = !hl_heap_free_hot(heap, pointer);
+    return true;
 }
 
 // The alignment that plain malloc asks for: v4.4 has a function of its own for aligned memory.
@@ -50,12 +82,13 @@ BASE_INLINE uint32_t base_realloc(struct hl_chip *chip, enum hl_entry entry, voi
     if (size > UINT32_MAX)
         return 0;
     uint32_t old = hl_address_of(chip, ptr);
-    if (chip->tracer == NULL)
+    const struct hl_tracer *tracer = hl_tracer_of(chip);
+    if (tracer == NULL)
         return hl_caps_realloc(chip, old, (uint32_t)size, caps);
     struct hl_traced_call call = {.frame = __builtin_frame_address(0), .entry = entry, .old = ptr, .size = size, .caps = caps};
-    chip->tracer->before(chip->tracer->context, chip, &call);
+    tracer->before(tracer->context, chip, &call);
     uint32_t address = hl_caps_realloc(chip, old, (uint32_t)size, caps);
-    chip->tracer->after(chip->tracer->context, chip, &call,
+    tracer->after(tracer->context, chip, &call,
                         address ? hl_host(chip, address) : NULL);
     return address;
 }
@@ -71,31 +104,34 @@ static bool multiply(size_t n, size_t size, uint32_t *product) {
 
 BASE_INLINE uint32_t base_calloc(struct hl_chip *chip, enum hl_entry entry, size_t n, size_t size, uint32_t caps) {
     struct hl_traced_call call = {.frame = __builtin_frame_address(0), .entry = entry, .caps = caps};
+    const struct hl_tracer *tracer = hl_tracer_of(chip);
     uint32_t bytes, address = 0;
     bool fits = multiply(n, size, &bytes);
     call.size = fits ? bytes : 0;
-    if (chip->tracer)
-        chip->tracer->before(chip->tracer->context, chip, &call);
+    if (tracer)
+        tracer->before(tracer->context, chip, &call);
     if (fits)
         address = hl_caps_alloc(chip, plain_alignment(chip), bytes, caps);
     if (address != 0)
         memset(hl_host(chip, address), 0, bytes);
-    if (chip->tracer)
-        chip->tracer->after(chip->tracer->context, chip, &call,
+    if (tracer)
+        tracer->after(tracer->context, chip, &call,
                             address ? hl_host(chip, address) : NULL);
     return address;
 }
 
-BASE_INLINE void base_free(struct hl_chip *chip, uint32_t pointer) {
-    if (__builtin_expect(chip->tracer == NULL, 1)) {
-        hl_caps_free(chip, pointer);
+BASE_INLINE void base_free_from(struct hl_chip *chip, uint32_t pointer, const void *frame) {
+    const struct hl_tracer *tracer = hl_tracer_of(chip);
+    bool done;
+    if (__builtin_expect(tracer == NULL, 1)) {
+        done = hl_caps_free(chip, pointer);
     } else {
-        struct hl_traced_call call = {.frame = __builtin_frame_address(0), .entry = HL_ENTRY_FREE, .old = pointer ? hl_host(chip, pointer) : NULL};
-        chip->tracer->before(chip->tracer->context, chip, &call);
-        hl_caps_free(chip, pointer);
-        chip->tracer->after(chip->tracer->context, chip, &call, NULL);
+        struct hl_traced_call call = {.frame = frame, .entry = HL_ENTRY_FREE, .old = pointer ? hl_host(chip, pointer) : NULL};
+        tracer->before(tracer->context, chip, &call);
+        done = hl_caps_free(chip, pointer);
+        tracer->after(tracer->context, chip, &call, NULL);
     }
-    if (__builtin_expect(hl_fault_is_noted(), 0))
+    if (__builtin_expect(!done, 0))
         hl_fault_raise_noted(chip);
 }
 
@@ -134,7 +170,7 @@ uint32_t hl_caps_malloc(struct hl_chip *chip, uint32_t size, uint32_t caps) {
 }
 
 void hl_caps_release(struct hl_chip *chip, uint32_t pointer) {
-    base_free(chip, pointer);
+    base_free_from(chip, pointer, __builtin_frame_address(0));
 }
 
 void *heap_caps_malloc_base(size_t size, uint32_t caps) {
@@ -157,17 +193,42 @@ void *heap_caps_aligned_alloc_base(size_t alignment, size_t size, uint32_t caps)
     return chip ? finish(chip, base_alloc(chip, HL_ENTRY_ALIGNED, alignment, size, caps)) : NULL;
 }
 
+// The long ways of malloc and free, so that the short ones keep few registers. `frame` as in BASE_INLINE's note: the call
+// of these is no tail call, or that frame would be gone.
+#define KEEP_FRAME() __asm__ volatile("")
+
+static __attribute__((noinline)) void *malloc_long(struct hl_chip *chip, size_t size, uint32_t caps,
+                                                   const void *frame) {
+    uint32_t address = base_alloc_from(chip, HL_ENTRY_MALLOC, plain_alignment(chip), size, caps, frame);
+    return deliver(chip, address, size, size, caps, "heap_caps_malloc");
+}
+
+static __attribute__((noinline)) void free_long(struct hl_chip *chip, void *ptr, const void *frame) {
+    base_free_from(chip, hl_address_of(chip, ptr), frame);
+}
+
 void *heap_caps_malloc(size_t size, uint32_t caps) {
     struct hl_chip *chip = hl_current();
-    return chip ? deliver(chip, base_malloc(chip, HL_ENTRY_MALLOC, size, caps), size, size, caps,
-                          "heap_caps_malloc")
-                : NULL;
+    if (__builtin_expect(!chip, 0))
+        return NULL;
+    void *ptr = alloc_as_planned(chip, size, caps);
+    if (__builtin_expect(ptr != NULL, 1))
+        return ptr;
+    ptr = malloc_long(chip, size, caps, __builtin_frame_address(0));
+    KEEP_FRAME();
+    return ptr;
 }
 
 void heap_caps_free(void *ptr) {
     struct hl_chip *chip = hl_current();
-    if (ptr && chip)
-        base_free(chip, hl_address_of(chip, ptr));
+    bool is_noted = false;
+    if (__builtin_expect(!ptr || !chip, 0))
+        return;
+    if (!free_plainly(chip, hl_address_of(chip, ptr), &is_noted))
+        free_long(chip, ptr, __builtin_frame_address(0));
+    else if (__builtin_expect(is_noted, 0))
+        hl_fault_raise_noted(chip);
+    KEEP_FRAME();
 }
 
 void heap_caps_aligned_free(void *ptr) {
@@ -243,6 +304,9 @@ void *heap_caps_malloc_default(size_t size) {
         return NULL;
     if (!external_is_enabled(chip)) {
         uint32_t caps = MALLOC_CAP_DEFAULT | MALLOC_CAP_INTERNAL;
+        void *ptr = alloc_as_planned(chip, size, caps);
+        if (__builtin_expect(ptr != NULL, 1))
+            return ptr;
         return deliver(chip, base_malloc(chip, HL_ENTRY_MALLOC_DEFAULT, size, caps), size, size,
                        caps, "heap_caps_malloc");
     }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "caps_entry.h"
+#include "caps_plan.h"
 #include "heap_ops.h"
 #include "port.h"
 #include "task_tracking.h"
@@ -164,6 +165,7 @@ static void allocate_descriptors(struct hl_chip *chip, struct hl_region_heap **e
             lock_heap(entries[k]);
             link_in_search_order(chip, entries[k]);
         }
+        hl_plans_renew(chip);
         if (chip->owner_size != 0)
             hl_tracking_allocated(chip, entries[i], array, hl_heap_full_block_size(heap, array));
         return;
@@ -209,6 +211,7 @@ void heap_caps_enable_nonos_stack_heaps(void) {
         register_heap(chip, entry);
         lock_heap(entry);
     }
+    hl_plans_renew(chip);
     chip->started = true;
 }
 
@@ -290,6 +293,7 @@ static esp_err_t add_heap(struct hl_chip *chip, const uint32_t caps[HL_PRIORITIE
     pthread_mutex_lock(&chip->registry_lock);
     link_after(chip, NULL, entry);
     pthread_mutex_unlock(&chip->registry_lock);
+    hl_plans_renew(chip);
     return ESP_OK;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "caps_plan.h"
 #include "memory.h"
 #include "port.h"
 #include "registry.h"
@@ -68,6 +69,8 @@ int hl_chip_create(const struct hl_chip_options *options, struct hl_chip **resul
 void hl_chip_destroy(struct hl_chip *chip) {
     if (!chip)
         return;
+    if (chip->tracer && chip->tracer->chip_ends)
+        chip->tracer->chip_ends(chip->tracer->context, chip);
     if (hl_chip_here == chip)
         hl_chip_here = NULL;
     struct hl_chip *expected = chip;
@@ -78,6 +81,7 @@ void hl_chip_destroy(struct hl_chip *chip) {
         next = hl_next_heap(entry);
         free(entry);
     }
+    hl_plans_clear(chip);
     hl_tracking_close(chip);
     hl_memory_close(chip);
     pthread_mutex_destroy(&chip->registry_lock);
@@ -107,6 +111,11 @@ void hl_chip_set_port(struct hl_chip *chip, const struct hl_port *port) {
 
 void hl_chip_set_tracer(struct hl_chip *chip, const struct hl_tracer *tracer) {
     chip->tracer = tracer;
+    hl_chip_trace_calls(chip, true);
+}
+
+void hl_chip_trace_calls(struct hl_chip *chip, bool on) {
+    atomic_store_explicit(&chip->calls_to, on ? chip->tracer : NULL, memory_order_release);
 }
 
 bool hl_chip_heap_at(const struct hl_chip *chip, size_t index,

@@ -21,9 +21,17 @@
 #include "heapline_port.h"
 #include "lock.h"
 
-enum { HL_PRIORITIES = 3, HL_MAPPED_MAX = 512, HL_REGISTRY_MAX = 1024 };
+enum { HL_PRIORITIES = 3, HL_MAPPED_MAX = 512, HL_REGISTRY_MAX = 1024, HL_HANDLE_SLOTS = 16, HL_PLAN_SLOTS = 16 };
+
+// Where a heap is looked for by its handle first; see registry.h.
+static inline unsigned hl_handle_slot(uintptr_t start) {
+    return (unsigned)(start >> 4 ^ start >> 12) & (HL_HANDLE_SLOTS - 1);
+}
+
 
 struct hl_heap;
+struct hl_plan;
+struct hl_places;
 
 // An entry of the chip's heap list. Invariant: all_caps == heap ? OR of `caps` : 0.
 // Entries are published by a release store to the list or to `heap`, found by an acquire load, and
@@ -42,12 +50,15 @@ struct hl_chip {
     // Read on every allocation.
     uintptr_t base;                         // host address = base + chip address
     _Atomic(struct hl_region_heap *) heaps; // search order; entries are never unlinked
+    _Atomic(struct hl_plan *) plans[HL_PLAN_SLOTS]; // by capabilities, see caps_plan.h
+    struct hl_places *places;               // by address, see caps_plan.h; null: not looked at
+    _Atomic(struct hl_heap *) handles[HL_HANDLE_SLOTS];
     uint32_t limit;                         // largest request
     uint32_t
         owner_size; // bytes of the owner word in front of each block: 0, or 4 with task tracking
     size_t external_limit; // requests up to this size prefer internal memory; SIZE_MAX: no external
                            // memory
-    const struct hl_tracer *tracer;
+    _Atomic(const struct hl_tracer *) calls_to; // the tracer while it wants to see calls; null costs least
     struct hl_port port;
     bool exec_heap; // MALLOC_CAP_EXEC exists in this build
     bool ready;     // heap_caps_init has run
@@ -57,6 +68,9 @@ struct hl_chip {
     const struct hl_layout *layout;
 
     // Rarely used.
+    const struct hl_tracer *tracer; // as set
+    struct hl_plan *all_plans; // registry lock, and so is:
+    uint32_t plan_count, plan_generation;
     esp_alloc_failed_hook_t failed_callback;
     bool started;                              // heap_caps_enable_nonos_stack_heaps has run
     pthread_mutex_t registry_lock;             // guards registration of heaps and mappings
@@ -87,6 +101,14 @@ static inline struct hl_chip *hl_current(void) {
                ? chip
                : atomic_load_explicit(&hl_chip_everywhere, memory_order_acquire);
 }
+
+// Whom to tell of a call. Acquire: pairs with the release in hl_chip_trace_calls.
+static inline const struct hl_tracer *hl_tracer_of(const struct hl_chip *chip) {
+    return atomic_load_explicit(&chip->calls_to, memory_order_acquire);
+}
+
+// Lets the chip's tracer see calls, or spares both for a while.
+void hl_chip_trace_calls(struct hl_chip *chip, bool on);
 
 static inline struct hl_region_heap *hl_first_heap(const struct hl_chip *chip) {
     return atomic_load_explicit(&chip->heaps, memory_order_acquire);

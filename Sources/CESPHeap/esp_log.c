@@ -9,9 +9,14 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "esp_sysview_heap_trace_module.h"
+#include "heap_trace_host.h"
 #include "kernel.h"
+#include "log_level.h"
 
-enum { MAXIMUM_TAGS = 64, TAG_BYTES = 32 };
+enum { MAXIMUM_TAGS = 64, TAG_BYTES = 32, LINE_BYTES = 512 };
+
+_Thread_local unsigned hl_log_level_here __attribute__((tls_model("initial-exec")));
 
 static _Atomic(vprintf_like_t) output;
 static _Atomic int default_level = CONFIG_LOG_DEFAULT_LEVEL;
@@ -70,14 +75,28 @@ esp_log_level_t esp_log_level_get(const char *tag) {
     return level;
 }
 
+static void send_to_host(esp_log_level_t level, const char *format, va_list arguments) {
+    char text[LINE_BYTES];
+    va_list again;
+    va_copy(again, arguments);
+    vsnprintf(text, sizeof text, format, again);
+    va_end(again);
+    hl_trace_host_print(text, (unsigned)level);
+}
+
 void esp_log_writev(esp_log_level_t level, const char *tag, const char *format, va_list arguments) {
     if (level > esp_log_level_get(tag))
         return;
     vprintf_like_t function = atomic_load(&output);
+    // What the firmware sends to the host arrives there anyway.
+    if (function != esp_sysview_vprintf && hl_trace_host_wants_logs())
+        send_to_host(level, format, arguments);
+    hl_log_level_here = (unsigned)level;
     if (function)
         function(format, arguments);
     else
         vprintf(format, arguments);
+    hl_log_level_here = 0;
     hl_kernel_checkpoint();
 }
 

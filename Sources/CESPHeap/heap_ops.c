@@ -2,24 +2,13 @@
 //
 // Allocation, release and resizing in one heap: accounting and canaries around TLSF.
 
-#include "heap_ops.h"
+#include "heap_hot.h"
 
 #include <string.h>
 
 #include "poison.h"
 #include "port.h"
-#include "tlsf.h"
-
-HL_HOT uint32_t used_overhead(const struct hl_heap *heap) {
-    return heap->counts_headers ? HL_HEADER_OVERHEAD : 0;
-}
-
-HL_HOT void take_bytes(struct hl_heap *heap, uint32_t bytes) {
-    uint32_t left = hl_free_bytes(heap) - bytes;
-    hl_set_free_bytes(heap, left);
-    if (left < hl_minimum_bytes(heap))
-        hl_set_minimum_bytes(heap, left);
-}
+#include "tlsf_hot.h"
 
 // The heap component accepts any address in the pool here; TLSF looks closer.
 static bool is_in_pool(const struct hl_heap *heap, uint32_t data) {
@@ -30,69 +19,67 @@ static bool is_in_pool(const struct hl_heap *heap, uint32_t data) {
     return false;
 }
 
-// A release that directly follows the allocation of the same block restores the heap to the state
-// before, to the order of the lists: malloc takes the first block of a list, and a release puts the
-// merged block first into the same list. So it is put off: if the next operation asks for the same
-// again, it gets the same block, as it would have; any other operation carries the release out
-// first. Firmware's commonest pattern costs a few comparisons this way.
-//
-//     malloc(n) → p · free(p) · malloc(n) → p        accounting at each step, lists untouched
-//
-// Not with comprehensive poisoning, where released memory must be seen to change.
-HL_HOT bool is_last_allocation(const struct hl_heap *heap, uint32_t data) {
-    if (data != heap->last_data || heap->release_is_pending || data == 0)
-        return false;
-    // Damaged sizes take the long way, where they are noticed.
-    uint32_t word = *hl_word(heap, data - 4);
-    return word == heap->last_word && *hl_word(heap, data + (word & ~3u)) == heap->last_next_word;
-}
-
 bool hl_heap_release_pending(struct hl_heap *heap) {
     heap->release_is_pending = false;
+    heap->pending_request = 0;
     uint32_t data = heap->last_data;
     heap->last_data = 0;
-    return hl_tlsf_free(heap, data) != 0;
+    return hl_tlsf_release(heap, data) != 0;
 }
 
-HL_HOT void remember(struct hl_heap *heap, uint32_t data, uint32_t request) {
-    uint32_t word = *hl_word(heap, data - 4);
-    heap->last_data = data;
-    heap->last_request = request;
-    heap->last_word = word;
-    heap->last_next_word = *hl_word(heap, data + (word & ~3u));
+// With a release pending: the same block again, in the same size or another.
+HL_HOT bool take_again(struct hl_heap *heap, uint32_t size) {
+    if (size != heap->last_request) {
+        struct hl_taken last = {.data = heap->last_data,
+                                .word = heap->last_word,
+                                .next_word = heap->last_next_word,
+                                .list = heap->last_list};
+        if (heap->last_list == UINT32_MAX || !hl_tlsf_retake(heap, &last, size))
+            return false;
+        heap->last_request = size;
+        heap->last_word = last.word;
+        heap->last_next_word = last.next_word;
+    }
+    heap->release_is_pending = false;
+    heap->pending_request = 0;
+    hl_heap_leave_traces(heap);
+    return true;
 }
 
 HL_HOT uint32_t malloc_block(struct hl_heap *heap, uint32_t size) {
-    uint32_t data;
-    if (heap->release_is_pending && size == heap->last_request) {
-        heap->release_is_pending = false;
-        data = heap->last_data;
-    } else {
+    if (!heap->release_is_pending || !take_again(heap, size)) {
         if (!hl_heap_settle(heap))
             return 0;
-        data = hl_tlsf_malloc(heap, size);
-        if (data == 0)
+        struct hl_taken taken = hl_tlsf_take(heap, size);
+        if (__builtin_expect(taken.data == 0, 0))
             return 0;
-        remember(heap, data, size);
+        heap->last_data = taken.data;
+        heap->last_request = size;
+        heap->last_word = taken.word;
+        heap->last_next_word = taken.next_word;
+        heap->last_link = taken.link;
+        heap->last_list = taken.list;
     }
-    take_bytes(heap, (heap->last_word & ~3u) + used_overhead(heap));
-    return data;
+    hl_heap_take_bytes(heap, (heap->last_word & ~3u) + heap->header_cost);
+    return heap->last_data;
 }
 
 HL_HOT bool free_block(struct hl_heap *heap, uint32_t data) {
     uint32_t size;
-    if (is_last_allocation(heap, data) && heap->poisoning != HL_POISONING_COMPREHENSIVE) {
+    if (heap->poisoning != HL_POISONING_COMPREHENSIVE && hl_heap_is_last_allocation(heap, data)) {
         heap->release_is_pending = true;
+        if (heap->poisoning == HL_POISONING_NONE)
+            heap->pending_request = heap->last_request;
         size = heap->last_word & ~3u;
     } else {
         if (!hl_heap_settle(heap))
             return false;
         heap->last_data = 0;
-        size = is_in_pool(heap, data) ? hl_tlsf_free(heap, data) : 0;
-        if (size == 0)
+        size = is_in_pool(heap, data) ? hl_tlsf_release(heap, data) : 0;
+        if (__builtin_expect(size == 0, 0))
             return false;
     }
-    hl_set_free_bytes(heap, hl_free_bytes(heap) + size + used_overhead(heap));
+    hl_set_free_bytes(heap, hl_free_bytes(heap) + size + heap->header_cost);
     return true;
 }
 
@@ -116,7 +103,7 @@ static uint32_t realloc_block(struct hl_heap *heap, uint32_t data, uint32_t size
     uint32_t moved = hl_tlsf_realloc(heap, data, size);
     if (moved != 0) {
         hl_set_free_bytes(heap, hl_free_bytes(heap) + before);
-        take_bytes(heap, hl_block_size(heap, moved - HL_DATA_OFFSET));
+        hl_heap_take_bytes(heap, hl_block_size(heap, moved - HL_DATA_OFFSET));
     }
     return moved;
 }
@@ -130,19 +117,29 @@ static void note_bad_canary(const char *place, uint32_t address) {
     hl_fault_note(HL_FAULT_CORRUPT, address, "assert failed: %s (head != NULL)", place);
 }
 
-uint32_t hl_heap_malloc(struct hl_heap *heap, uint32_t size) {
-    bool poisoned = heap->poisoning != HL_POISONING_NONE;
-    if (size == 0 || (poisoned && size > UINT32_MAX - HL_POISON_OVERHEAD))
+static __attribute__((noinline)) uint32_t malloc_poisoned(struct hl_heap *heap, uint32_t size) {
+    if (size > UINT32_MAX - HL_POISON_OVERHEAD)
         return 0;
-    hl_heap_lock(heap);
-    uint32_t data = malloc_block(heap, poisoned ? size + HL_POISON_OVERHEAD : size);
-    if (poisoned && data != 0) {
+    uint32_t data = malloc_block(heap, size + HL_POISON_OVERHEAD);
+    if (data != 0) {
         data = hl_poison_mark(heap, data, size);
         if (heap->poisoning == HL_POISONING_COMPREHENSIVE && !hl_poison_check_new(heap, data, size))
             data = note_bad_pattern("multi_heap_malloc multi_heap_poisoning.c:259", data);
     }
+    return data;
+}
+
+uint32_t hl_heap_malloc_inside(struct hl_heap *heap, uint32_t size) {
+    uint32_t data = 0;
+    if (size != 0)
+        data = heap->poisoning == HL_POISONING_NONE ? malloc_block(heap, size) : malloc_poisoned(heap, size);
     hl_heap_unlock(heap);
     return data;
+}
+
+uint32_t hl_heap_malloc(struct hl_heap *heap, uint32_t size) {
+    hl_heap_lock(heap);
+    return hl_heap_malloc_inside(heap, size);
 }
 
 uint32_t hl_heap_aligned_alloc(struct hl_heap *heap, uint32_t size, uint32_t alignment,
@@ -158,7 +155,7 @@ uint32_t hl_heap_aligned_alloc(struct hl_heap *heap, uint32_t size, uint32_t ali
     hl_heap_lock(heap);
     uint32_t data = forget_last(heap) ? hl_tlsf_memalign(heap, alignment, size, offset) : 0;
     if (data != 0) {
-        take_bytes(heap, hl_block_size(heap, data - HL_DATA_OFFSET) + used_overhead(heap));
+        hl_heap_take_bytes(heap, hl_block_size(heap, data - HL_DATA_OFFSET) + heap->header_cost);
         if (poisoned) {
             size -= HL_POISON_OVERHEAD;
             data = hl_poison_mark(heap, data, size);
@@ -182,7 +179,7 @@ static bool stays_inside(const struct hl_heap *heap, uint32_t data) {
     return false;
 }
 
-static bool free_poisoned(struct hl_heap *heap, uint32_t data) {
+static __attribute__((noinline)) bool free_poisoned(struct hl_heap *heap, uint32_t data) {
     if (!hl_poison_verify(heap, data, true)) {
         note_bad_canary("multi_heap_free multi_heap_poisoning.c:277", data);
         return false;
@@ -196,15 +193,17 @@ static bool free_poisoned(struct hl_heap *heap, uint32_t data) {
     return free_block(heap, head);
 }
 
-bool hl_heap_free(struct hl_heap *heap, uint32_t data) {
-    if (data == 0)
-        return true;
-    hl_heap_lock(heap);
+bool hl_heap_free_inside(struct hl_heap *heap, uint32_t data) {
     // A second free: the first can not be undone any more, and the canaries must look as it left them.
-    bool done = hl_heap_settle(heap) && (heap->poisoning == HL_POISONING_NONE ? free_block(heap, data)
-                                                                              : free_poisoned(heap, data));
+    bool done = data == 0 || (heap->poisoning == HL_POISONING_NONE ? free_block(heap, data)
+                                                                   : hl_heap_settle(heap) && free_poisoned(heap, data));
     hl_heap_unlock(heap);
     return done;
+}
+
+bool hl_heap_free(struct hl_heap *heap, uint32_t data) {
+    hl_heap_lock(heap);
+    return hl_heap_free_inside(heap, data);
 }
 
 static uint32_t realloc_poisoned(struct hl_heap *heap, uint32_t data, uint32_t size) {

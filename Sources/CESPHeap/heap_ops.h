@@ -18,11 +18,15 @@
 // is too small.
 struct hl_heap *hl_heap_create(struct hl_chip *chip, uintptr_t base, uint32_t start, uint32_t size);
 
+// heap_hot.h has these two with a shorter way inlined.
 uint32_t hl_heap_malloc(struct hl_heap *heap, uint32_t size);
 uint32_t hl_heap_aligned_alloc(struct hl_heap *heap, uint32_t size, uint32_t alignment,
                                uint32_t offset);
 uint32_t hl_heap_realloc(struct hl_heap *heap, uint32_t data, uint32_t size);
 bool hl_heap_free(struct hl_heap *heap, uint32_t data);
+// The same with the heap's lock held, which they leave.
+uint32_t hl_heap_malloc_inside(struct hl_heap *heap, uint32_t size);
+bool hl_heap_free_inside(struct hl_heap *heap, uint32_t data);
 
 // 0 with a fault noted when the canaries are damaged.
 uint32_t hl_heap_allocated_size(struct hl_heap *heap, uint32_t data);

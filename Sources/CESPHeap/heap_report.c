@@ -54,8 +54,7 @@ void hl_heap_info(struct hl_heap *heap, multi_heap_info_t *info) {
     hl_heap_unlock(heap);
     uint32_t used = (uint32_t)info->allocated_blocks;
     uint32_t allocated = hl_heap_capacity(heap) - free_bytes;
-    if (heap->counts_headers)
-        allocated -= used * HL_HEADER_OVERHEAD;
+    allocated -= used * heap->header_cost;
     if (heap->poisoning != HL_POISONING_NONE)
         allocated -= used * HL_POISON_OVERHEAD;
     info->total_allocated_bytes = allocated;

@@ -21,8 +21,9 @@ enum { MAXIMUM_REGIONS = 64, LEVEL_INFO = 3 };
 
 static char *trace_path; // of a .heapline trace; NULL: SystemView
 static _Atomic bool recording;
-static _Thread_local uint32_t thread_index;
-static _Thread_local bool has_thread_index;
+static _Atomic uint32_t recording_number; // counts up from 1: each recording names its threads anew
+static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER; // taken after the kernel lock
+static _Thread_local uint32_t host_thread, host_recording; // of threads that are no task
 
 void hl_trace_host_open(const char *destination) {
     static const char suffix[] = ".heapline";
@@ -52,6 +53,70 @@ static void note_regions(void) {
     }
 }
 
+static void note_thread(uint32_t index, const struct hl_task *task) {
+    const struct hl_chip *chip = hl_chip_current();
+    uint32_t handle = task && chip ? hl_chip_address(chip, task->handle) : 0;
+    int32_t core = task && task->affinity != tskNO_AFFINITY ? (int32_t)task->affinity : -1;
+    hl_note_thread_named(index, handle, core, task ? task->name : "host");
+}
+
+// A task is a thread of the trace, named when it is first seen.
+static uint32_t thread_of(struct hl_task *task) {
+    uint32_t number = atomic_load_explicit(&recording_number, memory_order_relaxed);
+    // Acquire: pairs with the release below.
+    if (atomic_load_explicit(&task->trace_recording, memory_order_acquire) != number) {
+        pthread_mutex_lock(&names_lock);
+        if (atomic_load_explicit(&task->trace_recording, memory_order_relaxed) != number) {
+            task->trace_thread = hl_task_index();
+            note_thread(task->trace_thread, task);
+            atomic_store_explicit(&task->trace_recording, number, memory_order_release);
+        }
+        pthread_mutex_unlock(&names_lock);
+    }
+    return task->trace_thread;
+}
+
+static uint32_t own_thread(void) {
+    if (hl_task_self)
+        return thread_of(hl_task_self);
+    uint32_t number = atomic_load_explicit(&recording_number, memory_order_relaxed);
+    if (host_recording != number) {
+        host_recording = number;
+        host_thread = hl_task_index();
+        note_thread(host_thread, NULL);
+    }
+    return host_thread;
+}
+
+static bool is_idle(const struct hl_task *task) {
+    return task == hl_kernel.idle[0] || task == hl_kernel.idle[1];
+}
+
+static void record_switch(struct hl_task *task, unsigned core) {
+    hl_event_of_thread(HL_KIND_SWITCH, core, is_idle(task) ? HL_SWITCH_IDLE : HL_SWITCH_TASK, HL_ROOT_NONE,
+                       thread_of(task));
+}
+
+void hl_trace_host_task_runs(struct hl_task *task, unsigned core) {
+    if (!trace_path)
+        hl_sysview_task_runs(task, core);
+    else if (atomic_load_explicit(&recording, memory_order_relaxed))
+        record_switch(task, core);
+}
+
+// With the kernel lock no task comes or goes meanwhile: each core's timeline begins with what runs there now.
+static void begin_timelines(void) {
+    pthread_mutex_lock(&hl_kernel.lock);
+    atomic_fetch_add(&recording_number, 1);
+    for (unsigned core = 0; core < hl_kernel.cores; core++) {
+        struct hl_task *task = hl_kernel.running[core] ? hl_kernel.running[core] : hl_kernel.idle[core];
+        if (task)
+            record_switch(task, core);
+    }
+    atomic_store(&recording, true);
+    pthread_mutex_unlock(&hl_kernel.lock);
+}
+
 static int start_recorder(uint32_t depth) {
     if (atomic_load(&recording))
         return ESP_OK;
@@ -65,7 +130,7 @@ static int start_recorder(uint32_t depth) {
     if (hl_start(&options) != 0)
         return failure("the recorder does not start");
     note_regions();
-    atomic_store(&recording, true);
+    begin_timelines();
     return ESP_OK;
 }
 
@@ -88,19 +153,6 @@ int hl_trace_host_stop(void) {
 
 void hl_trace_host_close(void) {
     hl_trace_host_stop();
-}
-
-// A task is a thread of the trace, named when it is first seen.
-static uint32_t own_thread(void) {
-    if (!has_thread_index) {
-        has_thread_index = true;
-        const struct hl_task *self = hl_task_self;
-        const struct hl_chip *chip = hl_chip_current();
-        thread_index = hl_task_index();
-        uint32_t handle = self && chip ? hl_chip_address(chip, self->handle) : 0;
-        hl_note_thread_named(thread_index, handle, self ? self->core : -1, self ? self->name : "host");
-    }
-    return thread_index;
 }
 
 static void record(enum hl_kind kind, uint64_t address, uint64_t size, const uint64_t *stack, uint32_t depth) {
@@ -129,11 +181,19 @@ void hl_trace_host_free(uint64_t address, const uint64_t *stack, uint32_t depth)
         record(HL_KIND_FREE, chip_address(address), 0, stack, depth);
 }
 
-void hl_trace_host_print(const char *text) {
+bool hl_trace_host_wants_logs(void) {
+    return trace_path && atomic_load_explicit(&recording, memory_order_relaxed);
+}
+
+void hl_trace_host_print(const char *text, unsigned level) {
     if (!trace_path) {
         hl_sysview_print(text);
     } else if (atomic_load_explicit(&recording, memory_order_relaxed)) {
-        uint32_t head[2] = {own_thread(), LEVEL_INFO};
-        hl_note_bytes(HL_NOTE_LOG, head, sizeof head, text, strlen(text));
+        uint32_t head[2] = {own_thread(), level == 0 ? LEVEL_INFO : level};
+        size_t length = strlen(text);
+        while (length > 0 && text[length - 1] == '\n')
+            length--;
+        if (length > 0)
+            hl_note_bytes(HL_NOTE_LOG, head, sizeof head, text, length);
     }
 }

@@ -40,6 +40,16 @@ static struct {
     size_t last_get_index;
 } trace = {.last_get = HL_TRACE_NONE};
 
+// Every change of the state, so that calls are seen only while they matter: while tracing, and where the program gave a
+// cycle counter, which every traced call reads, recorded or not.
+static void enter_state(enum state state) {
+    atomic_store(&trace.state, (int)state);
+    struct hl_chip *chip = trace.chip;
+    if (chip)
+        hl_chip_trace_calls(chip, state == STATE_STARTED || state == STATE_PAUSED ||
+                                      chip->port.cycle_count != hl_port_default_cycle_count);
+}
+
 static bool is_old(void) {
     return trace.chip && hl_chip_options(trace.chip)->idf <= HL_IDF_4_4_8;
 }
@@ -121,7 +131,14 @@ static void after(void *context, struct hl_chip *chip, struct hl_traced_call *ca
     }
 }
 
-static const struct hl_tracer tracer = {.before = before, .after = after};
+// The next chip must find tracing as if there had been none before it.
+static void chip_ends(void *context, struct hl_chip *chip) {
+    (void)context;
+    if (trace.chip == chip)
+        hl_heap_trace_detach();
+}
+
+static const struct hl_tracer tracer = {.before = before, .after = after, .chip_ends = chip_ends};
 
 esp_err_t hl_heap_trace_attach(struct hl_chip *chip, uint32_t hash_map_entries, bool hash_map_external) {
     pthread_mutex_lock(&hl_trace_store.lock);
@@ -140,11 +157,11 @@ esp_err_t hl_heap_trace_attach(struct hl_chip *chip, uint32_t hash_map_entries, 
     trace.last_get_index = 0;
     hl_trace_store.list.high_water = 0;
     hl_trace_list_reset(&hl_trace_store.list, NULL, 0, sizeof(struct hl_trace_record), 0);
-    // v4.4 has no unknown state.
-    atomic_store(&trace.state, is_old() ? STATE_STOPPED : STATE_UNKNOWN);
     atomic_store(&trace.to_host, false);
     pthread_mutex_unlock(&hl_trace_store.lock);
     hl_chip_set_tracer(chip, &tracer);
+    // v4.4 has no unknown state.
+    enter_state(is_old() ? STATE_STOPPED : STATE_UNKNOWN);
     return ESP_OK;
 }
 
@@ -152,7 +169,7 @@ void hl_heap_trace_detach(void) {
     struct hl_chip *chip = trace.chip;
     if (!chip)
         return;
-    atomic_store(&trace.state, STATE_UNKNOWN);
+    enter_state(STATE_UNKNOWN);
     hl_chip_set_tracer(chip, NULL);
     hl_trace_store_enter(); // empties the rings
     hl_trace_list_reset(&hl_trace_store.list, NULL, 0, sizeof(struct hl_trace_record), 0);
@@ -224,7 +241,7 @@ esp_err_t hl_heap_trace_init_tohost(size_t depth) {
 static esp_err_t start_to_host(void) {
     esp_err_t error = hl_trace_host_start(trace.depth);
     if (error == ESP_OK)
-        atomic_store(&trace.state, STATE_STARTED);
+        enter_state(STATE_STARTED);
     else
         fprintf(stderr, "heap_trace_start: no host records; name a destination in HEAPLINE_ESP_TRACE\n");
     return error;
@@ -237,7 +254,7 @@ esp_err_t heap_trace_start(heap_trace_mode_t mode) {
         return start_to_host();
     if (!trace.records || trace.capacity == 0)
         return ESP_ERR_INVALID_STATE;
-    atomic_store(&trace.state, STATE_STOPPED);
+    enter_state(STATE_STOPPED);
     hl_trace_store_enter(); // what was recorded until here is cleared below
     struct hl_trace_list *list = &hl_trace_store.list;
     if (!hl_trace_list_reset(list, trace.records, trace.capacity, trace.record_bytes, trace.depth)) {
@@ -251,7 +268,7 @@ esp_err_t heap_trace_start(heap_trace_mode_t mode) {
     list->leaks_only = mode == HEAP_TRACE_LEAKS;
     list->search = is_old() || trace.hash_map_entries > 0 ? HL_TRACE_NEWEST : HL_TRACE_OLDEST;
     hl_trace_store_leave();
-    atomic_store(&trace.state, STATE_STARTED);
+    enter_state(STATE_STARTED);
     return ESP_OK;
 }
 
@@ -259,7 +276,7 @@ static esp_err_t set_state(enum state state) {
     if (!attached_chip() || atomic_load(&trace.state) == (int)state)
         return ESP_ERR_INVALID_STATE;
     hl_trace_store_enter();
-    atomic_store(&trace.state, (int)state);
+    enter_state(state);
     hl_trace_store_leave();
     // What other cores were recording meanwhile is in the records, too.
     hl_trace_store_enter();
@@ -270,7 +287,7 @@ static esp_err_t set_state(enum state state) {
 esp_err_t heap_trace_stop(void) {
     if (!atomic_load(&trace.to_host))
         return set_state(STATE_STOPPED);
-    atomic_store(&trace.state, STATE_STOPPED);
+    enter_state(STATE_STOPPED);
     esp_err_t error = hl_trace_host_stop();
     return error;
 }

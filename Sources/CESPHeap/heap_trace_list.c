@@ -143,6 +143,18 @@ static void remove_slot(struct hl_trace_list *list, uint32_t index) {
     list->count--;
 }
 
+// The next allocation drops the oldest record, which was last touched long ago: fetched now, it is there by then. And the
+// slot after it, which the next call of this needs.
+static void fetch_oldest(const struct hl_trace_list *list) {
+    if (list->oldest == HL_TRACE_NONE)
+        return;
+    const struct hl_trace_slot *slot = &list->slots[list->oldest];
+    __builtin_prefetch(bucket_of(list, slot->address), 1);
+    __builtin_prefetch(hl_trace_list_record(list, list->oldest), 1);
+    if (slot->next != HL_TRACE_NONE)
+        __builtin_prefetch(&list->slots[slot->next], 1);
+}
+
 void hl_trace_list_add(struct hl_trace_list *list, uint64_t address, uint64_t size, uint32_t ccount,
                        const uint64_t *stack) {
     list->allocations++;
@@ -151,6 +163,7 @@ void hl_trace_list_add(struct hl_trace_list *list, uint64_t address, uint64_t si
         if (list->capacity == 0)
             return;
         remove_slot(list, list->oldest);
+        fetch_oldest(list);
     }
     uint32_t index = list->unused;
     struct hl_trace_slot *slot = &list->slots[index];

@@ -63,6 +63,10 @@ struct hl_task {
     pthread_t thread;
     void *storage[HL_TASK_STORAGE_POINTERS];
     char *host_stack_low, *host_stack_high;
+
+    // heap_trace.c: its thread index in the trace, and the number of the recording that knows it.
+    uint32_t trace_thread;
+    _Atomic uint32_t trace_recording;
 };
 
 struct hl_kernel {

@@ -5,19 +5,19 @@
 
 #include "multi_heap.h"
 
-#include "heap_ops.h"
+#include "heap_hot.h"
 #include "port.h"
 #include "registry.h"
 
 static inline struct hl_heap *find(multi_heap_handle_t handle) {
-    struct hl_chip *chip = hl_chip_current();
+    struct hl_chip *chip = hl_current();
     return handle && chip ? hl_registry_find(chip, handle) : NULL;
 }
 
 // As find, where the chip asserts that the handle is one.
 static struct hl_heap *require(multi_heap_handle_t handle, const char *place) {
     struct hl_heap *heap = find(handle);
-    struct hl_chip *chip = hl_chip_current();
+    struct hl_chip *chip = hl_current();
     if (!heap && chip)
         hl_fault_raise(chip, HL_FAULT_ASSERT, 0, "assert failed: %s (heap != NULL)", place);
     return heap;
@@ -39,7 +39,7 @@ static inline uint32_t address_of(const struct hl_heap *heap, const void *p) {
 }
 
 multi_heap_handle_t multi_heap_register(void *start, size_t size) {
-    struct hl_chip *chip = hl_chip_current();
+    struct hl_chip *chip = hl_current();
     if (!chip)
         return NULL;
     if (!start) {
@@ -71,7 +71,9 @@ void multi_heap_set_lock(multi_heap_handle_t handle, void *lock) {
 
 void *multi_heap_malloc(multi_heap_handle_t handle, size_t size) {
     struct hl_heap *heap = find(handle);
-    return heap && size <= UINT32_MAX ? pointer(heap, hl_heap_malloc(heap, (uint32_t)size)) : NULL;
+    if (__builtin_expect(!heap || size > UINT32_MAX, 0))
+        return NULL;
+    return pointer(heap, hl_heap_malloc_hot(heap, (uint32_t)size));
 }
 
 void *multi_heap_aligned_alloc(multi_heap_handle_t handle, size_t size, size_t alignment) {
@@ -89,7 +91,7 @@ void *multi_heap_aligned_alloc_offs(multi_heap_handle_t handle, size_t size, siz
 
 void multi_heap_free(multi_heap_handle_t handle, void *p) {
     struct hl_heap *heap = find(handle);
-    if (heap && !hl_heap_free(heap, address_of(heap, p)))
+    if (heap && !hl_heap_free_hot(heap, address_of(heap, p)))
         hl_fault_raise_noted(heap->chip);
 }
 

@@ -18,21 +18,25 @@ static void fill_region(struct hl_heap *heap) {
         memset(hl_byte(heap, heap->start), HL_FILL_FREE, heap->size);
 }
 
-// Relaxed: writers hold the registry lock. The release publishes the entry to hl_registry_find.
+// Relaxed: writers hold the registry lock. The releases publish the entry to hl_registry_find and hl_registry_search.
 static bool enter(struct hl_chip *chip, struct hl_heap *heap) {
     uint32_t count = atomic_load_explicit(&chip->registry_count, memory_order_relaxed);
     if (count == HL_REGISTRY_MAX)
         return false;
     chip->registry[count] = heap;
+    uintptr_t start = heap->base + heap->start;
+    atomic_store_explicit(&chip->handles[hl_handle_slot(start)], heap, memory_order_release);
     atomic_store_explicit(&chip->registry_count, count + 1, memory_order_release);
     return true;
 }
 
 struct hl_heap *hl_heap_create(struct hl_chip *chip, uintptr_t base, uint32_t start,
                                uint32_t size) {
-    struct hl_heap *heap = calloc(1, sizeof *heap);
+    size_t bytes = (sizeof(struct hl_heap) + HL_HEAP_ALIGNMENT - 1) & ~(size_t)(HL_HEAP_ALIGNMENT - 1);
+    struct hl_heap *heap = aligned_alloc(HL_HEAP_ALIGNMENT, bytes);
     if (!heap)
         return NULL;
+    memset(heap, 0, bytes);
     heap->base = base;
     heap->start = start;
     heap->size = size;
@@ -49,7 +53,7 @@ struct hl_heap *hl_heap_create(struct hl_chip *chip, uintptr_t base, uint32_t st
     return NULL;
 }
 
-struct hl_heap *hl_registry_find(const struct hl_chip *chip, const void *start) {
+struct hl_heap *hl_registry_search(const struct hl_chip *chip, const void *start) {
     // Acquire: pairs with the release in enter().
     for (uint32_t i = atomic_load_explicit(&chip->registry_count, memory_order_acquire); i-- > 0;) {
         struct hl_heap *heap = chip->registry[i];
@@ -63,5 +67,7 @@ void hl_registry_clear(struct hl_chip *chip) {
     uint32_t count = atomic_load_explicit(&chip->registry_count, memory_order_relaxed);
     for (uint32_t i = 0; i < count; i++)
         free(chip->registry[i]);
+    for (unsigned slot = 0; slot < HL_HANDLE_SLOTS; slot++)
+        atomic_store_explicit(&chip->handles[slot], NULL, memory_order_relaxed);
     atomic_store_explicit(&chip->registry_count, 0, memory_order_relaxed);
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "heap_trace_host.h"
 #include "heapline_chip.h"
 #include "preempt.h"
 #include "sysview.h"
@@ -70,7 +71,7 @@ static void grant(struct hl_task *task, unsigned core) {
     task->state = HL_TASK_RUNNING;
     // Relaxed: a hint, also read under the lock.
     atomic_store_explicit(&hl_kernel.reschedule[core], false, memory_order_relaxed);
-    hl_sysview_task_runs(task, core);
+    hl_trace_host_task_runs(task, core);
     pthread_cond_signal(&task->granted);
 }
 

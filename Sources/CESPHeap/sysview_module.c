@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "heap_trace_host.h"
+#include "log_level.h"
 
 enum { MAXIMUM_DEPTH = 32, TEXT_BYTES = 256 };
 
@@ -18,7 +19,7 @@ esp_err_t esp_sysview_flush(uint32_t timeout_us) {
 int esp_sysview_vprintf(const char *format, va_list arguments) {
     char text[TEXT_BYTES];
     int length = vsnprintf(text, sizeof text, format, arguments);
-    hl_trace_host_print(text);
+    hl_trace_host_print(text, hl_log_level_here);
     return length;
 }
 

@@ -60,7 +60,7 @@ static void write_control(struct hl_heap *heap, uint32_t control, uint32_t heade
 
 bool hl_tlsf_create(struct hl_heap *heap) {
     heap->rounds_malloc = heap->idf >= HL_IDF_5_4;
-    heap->counts_headers = heap->idf > HL_IDF_4_4;
+    heap->header_cost = heap->idf > HL_IDF_4_4 ? HL_HEADER_OVERHEAD : 0;
     heap->checks_used = heap->idf > HL_IDF_4_4;
     heap->first_block = 0;
     if (heap->size < HL_ACCOUNTING_SIZE)

@@ -24,7 +24,8 @@ struct hl_view {
     uint32_t second_log2, first_shift;
 };
 
-HL_HOT struct hl_view hl_view_of(const struct hl_heap *heap) {
+// With a constant `second_log2` the shifts below are constants too.
+HL_HOT struct hl_view hl_view_with(const struct hl_heap *heap, uint32_t second_log2) {
     return (struct hl_view){.heap = heap,
                             .base = heap->base,
                             .first_bitmap = heap->first_bitmap,
@@ -34,9 +35,13 @@ HL_HOT struct hl_view hl_view_of(const struct hl_heap *heap) {
                             .header_span = heap->header_span,
                             .link_span = heap->link_span,
                             .list_count = heap->list_count,
-                            .small_size = heap->small_size,
-                            .second_log2 = heap->second_log2,
-                            .first_shift = heap->first_shift};
+                            .small_size = 4u << second_log2,
+                            .second_log2 = second_log2,
+                            .first_shift = second_log2 + 2};
+}
+
+HL_HOT struct hl_view hl_view_of(const struct hl_heap *heap) {
+    return hl_view_with(heap, heap->second_log2);
 }
 
 HL_HOT uint32_t *hl_at(const struct hl_view *view, uint32_t address) {
@@ -49,10 +54,9 @@ HL_HOT uint32_t hl_fls(uint32_t value) {
 
 // REQUIRES: size != 0. May be list_count or more for sizes that the heap can not have.
 HL_HOT uint32_t hl_list_of(const struct hl_view *view, uint32_t size) {
-    if (size < view->small_size)
-        return size / 4;
-    uint32_t top = hl_fls(size);
-    return ((top - view->first_shift) << view->second_log2) + (size >> (top - view->second_log2));
+    // One formula: fls(size | small_size) is first_shift for the small ones, and second_log2 is first_shift - 2.
+    uint32_t first = hl_fls(size | view->small_size) - view->first_shift;
+    return (first << view->second_log2) + (size >> (first + 2));
 }
 
 // Whether this is an address that a free-list word may hold, and that 16 bytes can be touched at.

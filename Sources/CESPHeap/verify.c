@@ -65,7 +65,7 @@ static const char *damage(struct hl_heap *heap) {
         return "two free blocks are adjacent";
     if (listed_blocks(heap, count.free_blocks) != count.free_blocks)
         return "the lists do not hold the free blocks exactly once";
-    uint32_t overhead = heap->counts_headers ? HL_HEADER_OVERHEAD : 0;
+    uint32_t overhead = heap->header_cost;
     if (hl_free_bytes(heap) + count.used_bytes + overhead * count.used_blocks !=
         hl_heap_capacity(heap))
         return "free and used bytes do not add up";

@@ -4,21 +4,30 @@
 
 #include "event_model.h"
 
+// A varint, least significant seven bits first. Without branches that depend on its length, which nobody can predict: the seven-bit
+// groups are moved apart into bytes, and eight bytes are always written (so eight must follow wherever one is put).
 static inline uint8_t *put(uint8_t *out, uint64_t value) {
-    while (value >= 0x80) {
+    while (__builtin_expect(value >> 56 != 0, 0)) {
         *out++ = (uint8_t)(value | 0x80);
         value >>= 7;
     }
-    *out++ = (uint8_t)value;
-    return out;
+    uint32_t bits = 64 - (uint32_t)__builtin_clzll(value | 1), length = (bits * 9 + 64) / 64;
+    uint64_t x = (value & 0x000000000fffffff) | (value & 0x00fffffff0000000) << 4;
+    x = (x & 0x00003fff00003fff) | (x & 0x0fffc0000fffc000) << 2;
+    x = (x & 0x007f007f007f007f) | (x & 0x3f803f803f803f80) << 1;
+    x |= 0x8080808080808080 & (((uint64_t)1 << (8 * (length - 1))) - 1);
+    memcpy(out, &x, sizeof x);
+    return out + length;
 }
+HL_STATIC_ASSERT(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "eight bytes are written as one word");
+#define SLACK 8u // what put() writes beyond a value
 
 // Widest varint of each column: tags 1, threads 5, times 9, sites 5, sizes 10, addresses 10, references 3.
 static const uint8_t widest[HL_COLUMNS] = {1, 5, 10, 10, 10, 10, 10};
 
 size_t hl_events_bound(uint32_t count) {
     size_t bytes = HL_COLUMNS * sizeof(uint32_t);
-    for (int i = 0; i < HL_COLUMNS; i++) bytes += (size_t)widest[i] * count;
+    for (int i = 0; i < HL_COLUMNS; i++) bytes += (size_t)widest[i] * count + SLACK;
     return bytes;
 }
 
@@ -53,72 +62,89 @@ static inline int index_find(struct hl_event_model *model, uint64_t address, uin
     return 0;
 }
 
+// The block of this chunk that lies at `address` and how a free of it is said, or 0. Most frees are of the newest block or of
+// the one after the last: those need no look into the index.
+static inline int find_block(struct hl_event_model *model, uint64_t address, uint32_t *block, int *mode) {
+    uint32_t made = model->made, next = model->last_free + 1;
+    if (!made) return 0;
+    if (model->address[made - 1] == address) {
+        *block = made - 1;
+        *mode = HL_OF_NEWEST;
+    } else if (next < made && model->address[next] == address) {
+        *block = next;
+        *mode = HL_OF_NEXT;
+    } else {
+        *mode = HL_OF_REFERENCE;
+        return index_find(model, address, block);
+    }
+    return 1;
+}
+
 size_t hl_events_encode(const struct hl_record *records, uint32_t count, uint8_t *out, void *scratch) {
     struct hl_event_model *model = scratch;
     hl_model_begin(model);
     if (count > HL_EVENTS_MAX) return 0;
 
     // Columns are written side by side at their widest places, then moved together.
-    uint8_t *start[HL_COLUMNS], *at[HL_COLUMNS];
+    uint8_t *start[HL_COLUMNS];
     uint8_t *place = out + HL_COLUMNS * sizeof(uint32_t);
     for (int i = 0; i < HL_COLUMNS; i++) {
-        start[i] = at[i] = place;
-        place += (size_t)widest[i] * count;
+        start[i] = place;
+        place += (size_t)widest[i] * count + SLACK;
     }
-    uint8_t *times = at[HL_TIMES];
-    if (count) model->ticks = hl_record_ticks(&records[0]);
+    // One variable each, so that they stay in registers.
+    uint8_t *tags = start[HL_TAGS], *threads = start[HL_THREADS], *times = start[HL_TIMES], *sites = start[HL_SITES];
+    uint8_t *sizes = start[HL_SIZES], *addresses = start[HL_ADDRESSES], *references = start[HL_REFERENCES];
+    uint64_t before = count ? hl_record_ticks(&records[0]) : 0;
+    uint32_t thread = model->thread;
     for (uint32_t i = 0; i < count; i++) {
         const struct hl_record *record = &records[i];
         uint32_t kind = (uint32_t)(record->time_kind & 0xf), tag = kind;
-        uint64_t ticks = record->time_kind >> 8;
-        times = put(times, hl_zigzag(ticks - model->ticks));
-        model->ticks = ticks;
-        if (record->thread != model->thread) {
+        uint64_t ticks = record->time_kind >> 8, address = record->address, size = record->size;
+        times = put(times, hl_zigzag(ticks - before));
+        before = ticks;
+        if (record->thread != thread) {
             tag |= HL_TAG_THREAD;
-            at[HL_THREADS] = put(at[HL_THREADS], model->thread = record->thread);
+            threads = put(threads, thread = record->thread);
         }
-        uint32_t block = 0;
+        uint32_t block;
+        int mode;
         if (hl_kind_has_site(kind)) {
             struct hl_site *site = hl_model_site(model);
-            if (site->stack != record->stack || site->size != record->size) {
+            if (site->stack != record->stack || site->size != size) {
                 tag |= HL_TAG_SITE_MISS;
-                at[HL_SITES] = put(at[HL_SITES], hl_zigzag((uint64_t)record->stack - model->last_stack));
-                at[HL_SIZES] = put(at[HL_SIZES], record->size);
+                sites = put(sites, hl_zigzag((uint64_t)record->stack - model->last_stack));
+                sizes = put(sizes, size);
             }
-            hl_model_saw_site(model, site, record->stack, record->size);
-            uint32_t class = hl_size_class(record->size);
-            int mode = record->address == hl_model_freed(model, class)                 ? HL_AT_FREED
-                       : record->address == model->last_address + model->last_bytes ? HL_AT_BUMP
-                                                                                     : HL_AT_DELTA;
-            if (mode == HL_AT_FREED && !record->address) mode = HL_AT_DELTA;
-            if (mode == HL_AT_DELTA)
-                at[HL_ADDRESSES] = put(at[HL_ADDRESSES], hl_zigzag(record->address - model->last_address));
-            tag |= (uint32_t)mode << HL_ADDRESS_SHIFT;
-            hl_model_allocated(model, record->address, record->size, class, mode);
-            index_put(model, record->address, model->made - 1);
-        } else if (hl_kind_frees(kind) && record->stack == 0 && record->size == 0 && model->made &&
-                   index_find(model, record->address, &block)) {
-            int mode = block == model->made - 1           ? HL_OF_NEWEST
-                       : block == model->last_free + 1 ? HL_OF_NEXT
-                                                          : HL_OF_REFERENCE;
-            if (mode == HL_OF_REFERENCE)
-                at[HL_REFERENCES] = put(at[HL_REFERENCES], model->made - 1 - block);
-            tag |= (uint32_t)mode << HL_ADDRESS_SHIFT;
+            hl_model_saw_site(model, site, record->stack, size);
+            uint32_t class = hl_size_class(size);
+            mode = address == hl_model_freed(model, class)                   ? HL_AT_FREED
+                   : address == model->last_address + model->last_bytes ? HL_AT_BUMP
+                                                                         : HL_AT_DELTA;
+            if (mode == HL_AT_FREED && !address) mode = HL_AT_DELTA;
+            if (mode == HL_AT_DELTA) addresses = put(addresses, hl_zigzag(address - model->last_address));
+            hl_model_allocated(model, address, size, class, mode);
+            index_put(model, address, model->made - 1);
+        } else if (hl_kind_frees(kind) && record->stack == 0 && size == 0 && find_block(model, address, &block, &mode)) {
+            if (mode == HL_OF_REFERENCE) references = put(references, model->made - 1 - block);
             hl_model_freed_block(model, block);
         } else {
             // Everything else spells out address, size and stack; frees of unknown blocks only say so when needed.
-            tag |= (uint32_t)HL_OF_ADDRESS << HL_ADDRESS_SHIFT;
-            at[HL_ADDRESSES] = put(at[HL_ADDRESSES], hl_zigzag(record->address - model->last_address));
-            if (!hl_kind_frees(kind) || record->stack || record->size) {
+            mode = HL_OF_ADDRESS;
+            addresses = put(addresses, hl_zigzag(address - model->last_address));
+            if (!hl_kind_frees(kind) || record->stack || size) {
                 tag |= HL_TAG_SITE_MISS;
-                at[HL_SITES] = put(at[HL_SITES], hl_zigzag((uint64_t)record->stack - model->last_stack));
-                at[HL_SIZES] = put(at[HL_SIZES], record->size);
+                sites = put(sites, hl_zigzag((uint64_t)record->stack - model->last_stack));
+                sizes = put(sizes, size);
             }
         }
-        *at[HL_TAGS]++ = (uint8_t)tag;
+        *tags++ = (uint8_t)(tag | (uint32_t)mode << HL_ADDRESS_SHIFT);
     }
-    at[HL_TIMES] = times;
 
+    uint8_t *const at[HL_COLUMNS] = {
+        [HL_TAGS] = tags,   [HL_THREADS] = threads,     [HL_TIMES] = times,          [HL_SITES] = sites,
+        [HL_SIZES] = sizes, [HL_ADDRESSES] = addresses, [HL_REFERENCES] = references,
+    };
     uint8_t *end = out + HL_COLUMNS * sizeof(uint32_t);
     for (int i = 0; i < HL_COLUMNS; i++) {
         uint32_t bytes = (uint32_t)(at[i] - start[i]);

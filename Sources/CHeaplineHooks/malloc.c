@@ -35,6 +35,7 @@ __attribute__((noinline)) static void *malloc_recorded(size_t size) {
 
 __attribute__((noinline)) static void *malloc_counted(size_t size) {
     void *block = hl_next.malloc(size);
+    if (hl_likely(hl_count_alloc((uintptr_t)block, size))) return block;
     struct hl_registers here = hl_here();
     hl_record_alloc_otherwise(HL_KIND_ALLOC, (uintptr_t)block, size, here.pc, here.sp, here.fp);
     return block;
@@ -52,10 +53,15 @@ __attribute__((noinline)) static void free_recorded(void *block) {
     hl_next.free(block);
 }
 
-__attribute__((noinline)) static void free_counted(void *block) {
+__attribute__((noinline)) static void free_otherwise(void *block) {
     struct hl_registers here = hl_here();
     hl_record_free_otherwise(HL_KIND_FREE, (uintptr_t)block, here.pc, here.sp, here.fp);
     hl_next.free(block);
+}
+
+__attribute__((noinline)) static void free_counted(void *block) {
+    if (hl_likely(hl_count_free((uintptr_t)block))) JUMP hl_next.free(block);
+    JUMP free_otherwise(block);
 }
 
 EXPORT void free(void *block) {

@@ -2,7 +2,7 @@
 //
 // dlclose: what is about to go is noted before it goes, and that it went right after, so that another library at the same place is
 // never taken for it. dlopen is not hooked: it looks at its caller (run path, namespace), and new code is
-// noticed when it first shows up in a stack.
+// noted when a buffer segment is full, before the next dlclose and at the end.
 
 #include "modules.h"
 #include "next.h"

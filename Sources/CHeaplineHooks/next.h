@@ -22,13 +22,13 @@ struct hl_next {
     void (*free_aligned_sized)(void *, size_t, size_t);
     int (*dlclose)(void *);
 };
-extern struct hl_next hl_next;
+extern struct hl_next hl_next __attribute__((visibility("hidden")));
 
 // Fills hl_next; malloc, free, calloc and realloc do so at their first call. While that goes on, requests are served from a small
 // arena, which needs no allocator; its blocks are never given back.
 void hl_next_find(void);
 void *hl_next_arena(size_t bytes, size_t alignment);
-extern char hl_next_arena_bytes[HL_NEXT_ARENA_BYTES];
+extern char hl_next_arena_bytes[HL_NEXT_ARENA_BYTES] __attribute__((visibility("hidden")));
 static inline int hl_next_in_arena(const void *pointer) {
     return (size_t)((const char *)pointer - hl_next_arena_bytes) < HL_NEXT_ARENA_BYTES;
 }

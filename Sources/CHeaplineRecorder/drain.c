@@ -68,6 +68,41 @@ static void recycle(struct hl_process *process, char *base, uint32_t index) {
     }
 }
 
+// Puts the record just copied to out[place] where its time belongs: a step back in time is rare, and small.
+static void sink(struct hl_record *out, uint32_t place) {
+    struct hl_record record = out[place];
+    for (; place && out[place - 1].time_kind >> 8 > record.time_kind >> 8; place--) out[place] = out[place - 1];
+    out[place] = record;
+}
+
+// Copies `count` records to the end of out[0 … taken), in order of time. For a restartable sequence's records: all are whole.
+static void copy_whole(const struct hl_record *from, uint32_t count, struct hl_record *out, uint32_t taken) {
+    memcpy(out + taken, from, count * sizeof *from);
+    for (uint32_t i = taken ? taken : 1; i < taken + count; i++)
+        if (hl_unlikely(out[i - 1].time_kind >> 8 > out[i].time_kind >> 8)) sink(out, i);
+}
+
+// The same with the compare-exchange backend's records, which may be reserved but not yet written. Returns how many records it went
+// over; `*taken` grows by those that were there. Stops (`*stalled` set) at one that a living thread is about to write.
+static uint32_t copy_checked(const struct hl_record *from, uint32_t count, struct hl_record *out, uint32_t *taken,
+                             struct hl_drain *drain, int ended, int *stalled) {
+    for (uint32_t i = 0; i < count; i++) {
+        // Acquire: pairs with the release of time_kind in the compare-exchange backend.
+        if (hl_unlikely(!hl_load_acquire(&from[i].time_kind))) {
+            if (!ended && drain->stalled++ < 1000) {
+                *stalled = 1;
+                return i;
+            }
+            drain->torn++;
+        } else {
+            out[*taken] = from[i];
+            sink(out, (*taken)++);
+        }
+        drain->stalled = 0;
+    }
+    return count;
+}
+
 uint32_t hl_drain_core(void *memory, uint32_t core, struct hl_drain *drain, struct hl_record *out, uint32_t capacity,
                        int ended) {
     char *base = memory;
@@ -75,6 +110,7 @@ uint32_t hl_drain_core(void *memory, uint32_t core, struct hl_drain *drain, stru
     // Acquire: pairs with the commit, so every record before the cursor is whole (rseq) or reserved (compare-exchange).
     uint64_t cursor = hl_load_acquire((uint64_t *)(base + HL_CORES_OFFSET + core * sizeof(struct hl_core)));
     if (!cursor || extend(base, cursor, drain) != 0) return 0;
+    int whole = process->backend == HL_BACKEND_RSEQ && core < process->core_count;
     uint32_t taken = 0;
     uint32_t current = (uint32_t)((cursor - 1) / HL_SEGMENT_BYTES);
     while (drain->count && taken < capacity) {
@@ -82,30 +118,18 @@ uint32_t hl_drain_core(void *memory, uint32_t core, struct hl_drain *drain, stru
         int last = drain->count == 1;
         uint32_t end = last && index == current ? (uint32_t)(cursor - (uint64_t)index * HL_SEGMENT_BYTES)
                                                 : HL_SEGMENT_BYTES;
-        const char *segment = (const char *)segment_at(base, index);
-        uint32_t at = drain->offset;
-        for (; at < end && taken < capacity; at += (uint32_t)sizeof(struct hl_record)) {
-            const struct hl_record *record = (const struct hl_record *)(segment + at);
-            // Acquire: pairs with the release of time_kind in the compare-exchange backend.
-            uint64_t time_kind = hl_load_acquire(&record->time_kind);
-            if (hl_unlikely(!time_kind)) {
-                if (!ended && drain->stalled++ < 1000) return taken; // its thread will go on
-                drain->torn++;
-                drain->stalled = 0;
-                continue;
-            }
-            // In order already but for a few of the compare-exchange backend: one step of insertion sort.
-            uint32_t place = taken++;
-            while (hl_unlikely(place && out[place - 1].time_kind >> 8 > time_kind >> 8)) {
-                out[place] = out[place - 1];
-                place--;
-            }
-            out[place] = *record;
-            drain->stalled = 0;
-            drain->offset = at + (uint32_t)sizeof(struct hl_record);
+        const struct hl_record *from = (const struct hl_record *)((const char *)segment_at(base, index) + drain->offset);
+        uint32_t count = drain->offset < end ? (end - drain->offset) / (uint32_t)sizeof *from : 0;
+        if (count > capacity - taken) count = capacity - taken;
+        int stalled = 0;
+        if (whole) {
+            copy_whole(from, count, out, taken);
+            taken += count;
+        } else {
+            count = copy_checked(from, count, out, &taken, drain, ended, &stalled);
         }
-        drain->offset = at;
-        if (at < HL_SEGMENT_BYTES || last) break;
+        drain->offset += count * (uint32_t)sizeof *from;
+        if (stalled || drain->offset < HL_SEGMENT_BYTES || last) break;
         // Wholly taken, and the core has moved on: the next segment is pending.
         drain->count--;
         memmove(drain->pending, drain->pending + 1, drain->count * sizeof *drain->pending);

@@ -9,6 +9,13 @@
 // killed or interrupted in between leaves at worst a node that nobody refers to. Two threads that make the same node
 // at once: the loser of the compare-exchange looks again, finds the winner's entry, and uses it.
 //
+// Growth. The index begins small (one for the worst case would spread a few thousand entries over as many pages, each of which
+// costs the program a page fault). Whoever fills half of it makes a larger one, then goes over the old one's entries: an
+// empty one becomes ENTRY_MOVED, which nobody can fill any more, a full one is copied and stays. All threads that look for
+// one key stop at the same entry of the old index: at the key, at an empty entry that only one of them can fill, or at
+// ENTRY_MOVED or the last entry they may look at, which sends all of them to the larger index. So a key has one entry in
+// use at any time, and nobody waits.
+//
 // Groups. A walk turns up to HL_GROUP_FRAMES new frames at once into an id: one cache line holds (parent, pcs) → id, and is found by
 // a hash of all the pcs outward, not of the parent's id, so that the lines of a deep stack are fetched at the same time
 // instead of one after the other. Groups are a cache in front of the nodes: a line may be overwritten, and when half
@@ -16,11 +23,16 @@
 // would spread a few thousand lines over as many pages, and address translation would cost more than the lines.)
 #include "stack.h"
 #include "unwinder.h"
-#include "unwind_system.h"
+#include "platform.h"
 
 #define NODES_PER_GROWTH 4096u // 64 KiB
 #define PROBE_LIMIT 64u
-#define ENTRY_GONE (~UINT64_C(0) << 32) // id 0, which no entry has
+// Id 0, which no entry has.
+#define ENTRY_GONE (~UINT64_C(0) << 32)          // a node that is not given out again
+#define ENTRY_MOVED (~UINT64_C(1) << 32)         // was empty when the index was left for the next one
+#define FIRST_ENTRIES 4096u                      // 32 KiB
+#define GROWTH 4u
+#define POPULATE_MOST ((size_t)1 << 20)          // memory that will be used all over is had in one piece up to this size
 // The last part of the table is kept for stacks that begin at HL_ROOT_TABLE_FULL: a full table shortens stacks, not to nothing.
 #define FULL_RESERVE(capacity) ((capacity) / 16)
 
@@ -43,41 +55,70 @@ struct group_cache {
     struct group lines[];       // mask + GROUP_PROBES, so that probing needs no wrap
 };
 
+struct index {
+    _Alignas(64) uint64_t mask; // entries - 1
+    uint64_t used;              // entries filled; relaxed, only to know when to grow
+    struct index *next;         // the one that takes its place, once there is one
+    uint32_t moved;             // all entries are in `next`
+    uint64_t entries[];         // (tag << 32) | id; 0: empty
+};
+
 static struct {
     struct group_cache *groups;
     struct hl_node *nodes;
-    uint64_t *made;     // next id
-    uint64_t *index;    // entries of (tag << 32) | id; 0: empty
-    uint64_t mask;      // entries - 1
+    uint64_t *made;      // next id
+    struct index *index; // the oldest that is still in use
     uint32_t capacity;
     uint32_t grown;     // nodes that have storage
     int (*grow)(size_t bytes);
 } table;
 
+// Memory that is about to be used in no order: one call to the kernel instead of a fault for each page.
+static void *scattered_memory(size_t bytes) {
+    void *memory = hl_platform_map(bytes);
+    if (memory != NULL && bytes <= POPULATE_MOST) {
+        hl_platform_touch(memory, bytes);
+    }
+    return memory;
+}
+
+static size_t group_cache_bytes(uint64_t lines) {
+    return sizeof(struct group_cache) + (lines + GROUP_PROBES) * sizeof(struct group);
+}
+
 static struct group_cache *group_cache_make(uint64_t lines) {
-    struct group_cache *cache = hl_system_memory(
-        sizeof *cache + (lines + GROUP_PROBES) * sizeof(struct group));
+    struct group_cache *cache = scattered_memory(group_cache_bytes(lines));
     if (cache != NULL) {
         cache->mask = lines - 1;
     }
     return cache;
 }
 
+static size_t index_bytes(uint64_t entries) {
+    return sizeof(struct index) + entries * sizeof(uint64_t);
+}
+
+static struct index *index_make(uint64_t entries) {
+    struct index *index = scattered_memory(index_bytes(entries));
+    if (index != NULL) {
+        index->mask = entries - 1;
+    }
+    return index;
+}
+
 int hl_intern_start(struct hl_node *nodes, uint64_t *nodes_made, uint32_t capacity,
                     int (*grow)(size_t bytes)) {
-    uint64_t entries = 1024;
-    while (entries < (uint64_t)capacity * 2) {
-        entries *= 2;
-    }
-    uint64_t *index = table.index;
+    struct index *index = table.index;
     struct group_cache *groups = table.groups;
-    if (index != NULL && groups != NULL && table.mask == entries - 1) { // of an earlier recording
-        uint64_t lines = groups->mask;
-        hl_system_memory_wipe(index, entries * sizeof *index);
-        hl_system_memory_wipe(groups, sizeof *groups + (lines + 1 + GROUP_PROBES) * sizeof(struct group));
-        groups->mask = lines;
+    if (index != NULL && groups != NULL) { // of an earlier recording, perhaps left half moved by a process we were forked from
+        uint64_t entries = index->mask + 1;
+        uint64_t lines = groups->mask + 1;
+        hl_platform_wipe(index, index_bytes(entries));
+        hl_platform_wipe(groups, group_cache_bytes(lines));
+        index->mask = entries - 1;
+        groups->mask = lines - 1;
     } else {
-        index = hl_system_memory(entries * sizeof *index);
+        index = index_make(FIRST_ENTRIES);
         groups = group_cache_make(FIRST_LINES);
         if (index == NULL || groups == NULL) {
             return 0;
@@ -89,7 +130,6 @@ int hl_intern_start(struct hl_node *nodes, uint64_t *nodes_made, uint32_t capaci
     }
     table.nodes = nodes;
     table.made = nodes_made;
-    table.mask = entries - 1;
     table.capacity = capacity;
     table.grown = 0;
     table.grow = grow;
@@ -140,37 +180,115 @@ HL_UNWIND_SLOW static uint32_t add_node(uint32_t parent, uint64_t pc, uint32_t f
     return (uint32_t)id;
 }
 
+static inline uint64_t hash_of(const struct hl_node *node) {
+    return hash_node(node->parent, node->pc, node->flags & ~HL_NODE_VALID);
+}
+
+// Copies an entry of an index that is being left into the next; returns where it lies now, NULL when it got no place.
+static uint64_t *carry(struct index *index, uint64_t entry) {
+    uint64_t hash = hash_of(&table.nodes[(uint32_t)entry]);
+    uint64_t probe = 0;
+    while (index != NULL) {
+        uint64_t *place = &index->entries[(hash + probe) & index->mask];
+        uint64_t there = __atomic_load_n(place, __ATOMIC_ACQUIRE); // as in hl_intern
+        if (there == ENTRY_MOVED || probe == PROBE_LIMIT) {
+            index = __atomic_load_n(&index->next, __ATOMIC_ACQUIRE);
+            probe = 0;
+        } else if (there != 0) {
+            probe++;
+        } else if (__atomic_compare_exchange_n(place, &there, entry, false, __ATOMIC_SEQ_CST,
+                                               __ATOMIC_RELAXED)) {
+            __atomic_add_fetch(&index->used, 1, __ATOMIC_RELAXED);
+            return place;
+        }
+    }
+    return NULL;
+}
+
+// Leaves `index` for a larger one.
+HL_UNWIND_SLOW static void index_grow(struct index *index) {
+    uint64_t entries = (index->mask + 1) * GROWTH;
+    while (entries / 4 >= table.capacity) {
+        entries /= 2;
+    }
+    // Relaxed: only saves making an index in vain.
+    if (entries <= index->mask + 1 || __atomic_load_n(&index->next, __ATOMIC_RELAXED) != NULL) {
+        return;
+    }
+    struct index *larger = index_make(entries);
+    struct index *none = NULL;
+    if (larger == NULL) {
+        return;
+    }
+    // Release: pairs with the acquire of whoever meets ENTRY_MOVED, and then sees the larger one's mask.
+    if (!__atomic_compare_exchange_n(&index->next, &none, larger, false, __ATOMIC_RELEASE,
+                                     __ATOMIC_RELAXED)) {
+        hl_platform_unmap(larger, index_bytes(entries));
+        return;
+    }
+    for (uint64_t i = 0; i <= index->mask; i++) {
+        // Acquire: pairs with the release that filled it. Release: whoever sees ENTRY_MOVED sees `next`.
+        uint64_t entry = __atomic_load_n(&index->entries[i], __ATOMIC_ACQUIRE);
+        if (entry == 0 && __atomic_compare_exchange_n(&index->entries[i], &entry, ENTRY_MOVED, false,
+                                                      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+            continue;
+        }
+        if (entry == ENTRY_GONE) {
+            continue;
+        }
+        uint64_t *copy = carry(larger, entry);
+        // Sequentially consistent, as the exchanges of hl_intern_forget: either it finds our copy, or we find that it was here.
+        if (copy != NULL && __atomic_load_n(&index->entries[i], __ATOMIC_SEQ_CST) == ENTRY_GONE) {
+            __atomic_store_n(copy, ENTRY_GONE, __ATOMIC_RELAXED);
+        }
+    }
+    // Release: pairs with the acquire below of whoever finds the larger one left as well, before it could be put in place.
+    __atomic_store_n(&index->moved, 1, __ATOMIC_RELEASE);
+    struct index *oldest = __atomic_load_n(&table.index, __ATOMIC_ACQUIRE);
+    while (__atomic_load_n(&oldest->moved, __ATOMIC_ACQUIRE)) {
+        struct index *next = __atomic_load_n(&oldest->next, __ATOMIC_ACQUIRE);
+        if (__atomic_compare_exchange_n(&table.index, &oldest, next, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE)) {
+            oldest = next;
+        }
+    }
+}
+
 uint32_t hl_intern(uint32_t parent, uint64_t pc, uint32_t flags) {
-    uint64_t *index = __atomic_load_n(&table.index, __ATOMIC_ACQUIRE);
+    struct index *index = __atomic_load_n(&table.index, __ATOMIC_ACQUIRE);
     if (HL_UNWIND_UNLIKELY(index == NULL)) {
         return HL_ROOT_NONE;
     }
     uint64_t hash = hash_node(parent, pc, flags);
     uint64_t tag = hash & ~UINT64_C(0xffffffff);
     uint32_t made = 0;
-    for (int tries = 0; tries < 4; tries++) {
-        uint64_t *place = NULL; // the first that is free
-        uint64_t there = 0;
-        for (uint64_t probe = 0; probe < PROBE_LIMIT; probe++) {
-            uint64_t *each = &index[(hash + probe) & table.mask];
-            // Acquire: pairs with the release below; the node is filled.
-            uint64_t entry = __atomic_load_n(each, __ATOMIC_ACQUIRE);
-            if (HL_UNWIND_UNLIKELY(entry == 0 || entry == ENTRY_GONE)) {
-                if (place == NULL) {
-                    place = each;
-                    there = entry;
-                }
-                if (entry == 0) {
-                    break;
-                }
-                continue;
+    uint64_t probe = 0;
+    for (;;) {
+        uint64_t *place = &index->entries[(hash + probe) & index->mask];
+        // Acquire: pairs with the release below; the node is filled.
+        uint64_t entry = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+        if (HL_UNWIND_UNLIKELY(entry == ENTRY_MOVED || probe == PROBE_LIMIT)) {
+            struct index *next = __atomic_load_n(&index->next, __ATOMIC_ACQUIRE);
+            if (next == NULL) { // crowded: entries never come free, so none of us will find a place here
+                index_grow(index);
+                next = __atomic_load_n(&index->next, __ATOMIC_ACQUIRE);
             }
+            if (next == NULL) {
+                break;
+            }
+            index = next;
+            probe = 0;
+            continue;
+        }
+        if (HL_UNWIND_LIKELY(entry != 0)) {
             const struct hl_node *node = &table.nodes[(uint32_t)entry];
-            if (HL_UNWIND_LIKELY((entry ^ tag) >> 32 == 0 && node->pc == pc &&
+            if (HL_UNWIND_LIKELY((entry ^ tag) >> 32 == 0 && entry != ENTRY_GONE && node->pc == pc &&
                                  node->parent == parent &&
                                  (node->flags & ~HL_NODE_VALID) == flags)) {
                 return (uint32_t)entry;
             }
+            probe++;
+            continue;
         }
         if (made == 0) {
             made = add_node(parent, pc, flags, parent == HL_ROOT_TABLE_FULL);
@@ -179,18 +297,25 @@ uint32_t hl_intern(uint32_t parent, uint64_t pc, uint32_t flags) {
             }
         }
         // Release: whoever finds the entry finds the node filled. On failure somebody else was here: look again.
-        if (place == NULL || __atomic_compare_exchange_n(place, &there, tag | made, false,
-                                                         __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
-            break;
+        if (__atomic_compare_exchange_n(place, &entry, tag | made, false, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED)) {
+            if (__atomic_add_fetch(&index->used, 1, __ATOMIC_RELAXED) > index->mask / 2) {
+                index_grow(index);
+            }
+            return made;
         }
     }
-    return made;
+    // No memory for a larger index, or none larger is worth it: the node goes without an entry.
+    if (made == 0) {
+        made = add_node(parent, pc, flags, parent == HL_ROOT_TABLE_FULL);
+    }
+    return made != 0 ? made : HL_ROOT_TABLE_FULL;
 }
 
-// A lookup passes over an entry that is gone, and the next new node takes its place.
+// A lookup passes over an entry that is gone.
 void hl_intern_forget(uintptr_t start, uintptr_t end) {
-    uint64_t *index = __atomic_load_n(&table.index, __ATOMIC_ACQUIRE);
-    if (index == NULL) {
+    struct index *oldest = __atomic_load_n(&table.index, __ATOMIC_ACQUIRE);
+    if (oldest == NULL) {
         return;
     }
     uint64_t made = __atomic_load_n(table.made, __ATOMIC_RELAXED);
@@ -200,16 +325,20 @@ void hl_intern_forget(uintptr_t start, uintptr_t end) {
         if (flags == 0 || node->pc < start || node->pc >= end) {
             continue;
         }
-        uint64_t hash = hash_node(node->parent, node->pc, flags & ~HL_NODE_VALID);
+        uint64_t hash = hash_of(node);
         uint64_t wanted = (hash & ~UINT64_C(0xffffffff)) | id;
-        for (uint64_t probe = 0; probe < PROBE_LIMIT; probe++) {
-            uint64_t entry = wanted;
-            // Relaxed: whoever still finds the entry is using an id of code that was there when it began.
-            if (__atomic_compare_exchange_n(&index[(hash + probe) & table.mask], &entry,
-                                            ENTRY_GONE, false, __ATOMIC_RELAXED,
-                                            __ATOMIC_RELAXED) ||
-                entry == 0) {
-                break;
+        for (struct index *index = oldest; index != NULL;
+             index = __atomic_load_n(&index->next, __ATOMIC_SEQ_CST)) {
+            for (uint64_t probe = 0; probe < PROBE_LIMIT; probe++) {
+                uint64_t entry = wanted;
+                // Whoever still finds the entry is using an id of code that was there when it began.
+                // Sequentially consistent: see index_grow.
+                if (__atomic_compare_exchange_n(&index->entries[(hash + probe) & index->mask], &entry,
+                                                ENTRY_GONE, false, __ATOMIC_SEQ_CST,
+                                                __ATOMIC_SEQ_CST) ||
+                    entry == 0 || entry == ENTRY_MOVED) {
+                    break;
+                }
             }
         }
     }
@@ -250,9 +379,9 @@ static void group_write(struct group *group, uint64_t key, uint32_t parent,
     __atomic_store_n(&group->meta, key | ((meta + 0x100) & 0xffffff00), __ATOMIC_RELEASE);
 }
 
-// Puts a cache twice as large, and empty, in place of `cache`. The old one stays mapped, a thread may still be in it.
+// Puts a larger cache, and empty, in place of `cache`. The old one stays mapped, a thread may still be in it.
 static void group_cache_grow(struct group_cache *cache) {
-    uint64_t lines = (cache->mask + 1) * 2;
+    uint64_t lines = (cache->mask + 1) * GROWTH;
     if (lines > table.capacity / 4) {
         return;
     }
@@ -260,8 +389,7 @@ static void group_cache_grow(struct group_cache *cache) {
     // Release: whoever sees the new cache sees its mask.
     if (larger != NULL && !__atomic_compare_exchange_n(&table.groups, &cache, larger, false,
                                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
-        hl_system_memory_drop(larger,
-                              sizeof *larger + (lines + GROUP_PROBES) * sizeof(struct group));
+        hl_platform_unmap(larger, group_cache_bytes(lines));
     }
 }
 

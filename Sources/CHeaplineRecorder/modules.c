@@ -94,10 +94,9 @@ static int add(struct dl_phdr_info *info, size_t size, void *context) {
         name = hl_platform_read_link("/proc/self/exe", path, sizeof path) > 0 ? path : "";
     hl_note_append(HL_NOTE_MODULE, &note, sizeof note, name, strlen(name));
     uint32_t index = place ? (uint32_t)(place - modules) : module_count;
-    modules[index] = (struct module){.start = span.start, .bias = span.bias, .name = span.name, .seen = refresh};
-    // Release, both: hl_modules_know() reads without the lock and must see whole entries.
-    hl_store_release(&modules[index].end, span.end);
-    if (!place) hl_store_release(&module_count, module_count + 1);
+    modules[index] = (struct module){.start = span.start, .end = span.end, .bias = span.bias, .name = span.name,
+                                     .seen = refresh};
+    if (!place) module_count++;
     return 0;
 }
 
@@ -114,9 +113,11 @@ static int all(struct dl_phdr_info *info, size_t size, void *context) {
     for (uint32_t i = 0; i < module_count; i++) {
         if (!modules[i].end || modules[i].seen == refresh) continue;
         uint64_t start = modules[i].start, end = modules[i].end;
-        hl_note_append(HL_NOTE_MODULE_GONE, &start, sizeof start, NULL, 0);
-        hl_store_release(&modules[i].end, (uintptr_t)0); // as in add()
         if (hl_recorder.depth) hl_stack_module_gone(start, end); // without stacks nothing is cached
+        // After that: ids handed out for the code that was there are all made by now. Relaxed: the number alone counts.
+        struct hl_note_module_gone note = {.start = start, .nodes = hl_load_relaxed(&hl_recorder.process->nodes_made)};
+        hl_note_append(HL_NOTE_MODULE_GONE, &note, sizeof note, NULL, 0);
+        modules[i].end = 0;
     }
     dl_iterate_phdr(add, NULL);
     if (hl_recorder.depth) hl_stack_modules_added();
@@ -132,14 +133,7 @@ void hl_modules_refresh(void) {
 
 void hl_modules_reset(void) {
     if (!modules) modules = hl_platform_map(MOST * sizeof *modules);
-    hl_store_relaxed(&module_count, 0u); // only this thread exists, or none has recorded yet
+    module_count = 0; // only this thread exists, or none has recorded yet
     refresh = 0;
     hl_modules_refresh();
-}
-
-int hl_modules_know(uintptr_t pc) {
-    uint32_t count = hl_load_acquire(&module_count); // pairs with add()
-    for (uint32_t i = 0; i < count; i++)
-        if (pc < hl_load_acquire(&modules[i].end) && pc >= modules[i].start) return 1;
-    return 0;
 }

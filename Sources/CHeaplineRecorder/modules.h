@@ -3,11 +3,7 @@
 // Which libraries are mapped where, noted as they come and go.
 #pragma once
 
-#include <stdint.h>
-
 // Compares the program's modules with those noted and notes the difference. Cheap when nothing changed.
 void hl_modules_refresh(void);
 // Notes everything anew: the process file is new.
 void hl_modules_reset(void);
-// 1 when a noted module holds `pc`. Lock-free.
-int hl_modules_know(uintptr_t pc);

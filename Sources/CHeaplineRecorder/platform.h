@@ -9,6 +9,11 @@
 
 void *hl_platform_map(size_t bytes);                // private zeroed memory, NULL when there is none
 void hl_platform_unmap(void *at, size_t bytes);
+// Backs such memory with pages now, by one call instead of a fault for each; does nothing where the kernel cannot.
+void hl_platform_touch(void *at, size_t bytes);
+void hl_platform_wipe(void *at, size_t bytes); // zeroes such memory and gives what backed it back
+// Whether the aligned word around `address` can be read, without touching it.
+int hl_platform_readable(uintptr_t address);
 struct hl_range {
     uintptr_t start, end;
 };
@@ -17,6 +22,8 @@ uint32_t hl_platform_own(struct hl_range *ranges, uint32_t most);
 void hl_platform_wipe_on_fork(void *page, size_t bytes);
 int hl_platform_open(const char *path, int flags);  // close-on-exec
 void hl_platform_close(int fd);
+int hl_platform_file_status(int fd, size_t *bytes, uint64_t *inode);
+const void *hl_platform_map_file(int fd, size_t bytes); // a whole file, read only, or NULL
 // Gives the storage of a shared mapping back where the file system can; its contents are then zero.
 void hl_platform_release(void *at, size_t bytes);
 // Creates `path` with `bytes` of room and maps it shared, in the place of what is at `*mapped` unless that is NULL.

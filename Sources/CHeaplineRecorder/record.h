@@ -12,6 +12,7 @@
 
 #include "buffer_cas.h"
 #include "buffer_rseq.h"
+#include "sample.h"
 #include "thread.h"
 
 // The core of the compare-exchange backend.
@@ -80,6 +81,31 @@ HL_HOT struct hl_thread *hl_record_begin(uint32_t *state) {
 void hl_record_alloc_otherwise(enum hl_kind kind, uint64_t address, uint64_t size, uintptr_t pc, uintptr_t sp,
                                uintptr_t fp);
 void hl_record_free_otherwise(enum hl_kind kind, uint64_t address, uintptr_t pc, uintptr_t sp, uintptr_t fp);
+
+// What modes count and sample do for nearly every event: 1 when the event is counted and nothing else is to be done.
+HL_HOT int hl_count_alloc(uint64_t address, uint64_t size) {
+    struct hl_thread *self = hl_thread_self;
+    uint32_t state = hl_record_state();
+    if (hl_unlikely(!self || self->skip || !address)) return 0;
+    if (state == HL_GATE_SAMPLE) {
+        int64_t left = self->until_sample - (int64_t)size;
+        if (hl_unlikely(left <= 0)) return 0;
+        self->until_sample = left;
+    } else if (hl_unlikely(state != HL_GATE_COUNT)) {
+        return 0;
+    }
+    hl_bump(&self->counts->allocations, 1);
+    hl_bump(&self->counts->bytes, size);
+    return 1;
+}
+HL_HOT int hl_count_free(uint64_t address) {
+    struct hl_thread *self = hl_thread_self;
+    uint32_t state = hl_record_state();
+    if (hl_unlikely(!self || self->skip)) return 0;
+    if (hl_unlikely(state != HL_GATE_COUNT) && (state != HL_GATE_SAMPLE || hl_sample_may_hold(address))) return 0;
+    hl_bump(&self->counts->frees, 1);
+    return 1;
+}
 
 // Stack, clock and record of an event that is already counted.
 HL_HOT void hl_record_event(struct hl_thread *self, enum hl_kind kind, uint64_t address, uint64_t size,

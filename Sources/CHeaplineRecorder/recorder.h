@@ -21,7 +21,7 @@ struct hl_gate {
     uint32_t state; // relaxed: it publishes nothing, a late look only misses or adds an event at the border
     char rest[4092];
 };
-extern struct hl_gate hl_gate;
+extern struct hl_gate hl_gate __attribute__((visibility("hidden")));
 
 struct hl_recorder {
     // Hot: read on every event, written before the gate opens.
@@ -52,7 +52,7 @@ struct hl_recorder {
     char path[560];
     char problem[160];
 };
-extern struct hl_recorder hl_recorder;
+extern struct hl_recorder hl_recorder __attribute__((visibility("hidden")));
 
 // Opens the gate's state for a hook that found HL_GATE_WAKE. Returns the state to act on.
 HL_SLOW uint32_t hl_gate_wake(void);

@@ -4,8 +4,9 @@
 // recorded when at least one of its bytes was. A block of s bytes is thus seen with probability 1 - exp(-s/mean), and counting
 // it 1 / (that) times gives unbiased sums (the reader does; see Model).
 //
-// Frees must be told apart cheaply: a filter of 2^18 bits says "surely not sampled" for nearly all of them, and an exact
-// set of sampled blocks that are alive settles the rest. Filter bits are never cleared: one that stays set costs a look into the set.
+// Frees must be told apart cheaply: a filter of 2^16 counters says "surely not sampled" for nearly all of them, and an exact
+// set of sampled blocks that are alive settles the rest. A counter is raised before its block is handed out and lowered after it
+// left the set, so it is never too low.
 
 #include "record.h"
 #include "platform.h"
@@ -14,17 +15,18 @@
 #include <string.h>
 
 #define SETS 16384u
-#define WAYS 8u
+#define WAYS 8u // so that no counter, of which each set has four, can overflow
+#define COUNTERS 65536u
 
-uint64_t *hl_sample_filter;
+uint8_t *hl_sample_filter;
 static uint64_t (*live)[WAYS]; // sampled blocks alive, by hash; 0 is free. Entries change by compare-exchange.
 
 int hl_sample_start(void) {
     if (!hl_sample_filter) {
-        char *memory = hl_platform_map((1u << 15) + SETS * WAYS * sizeof(uint64_t));
+        char *memory = hl_platform_map(COUNTERS + SETS * WAYS * sizeof(uint64_t));
         if (!memory) return -1;
-        hl_sample_filter = (uint64_t *)memory;
-        live = (uint64_t(*)[WAYS])(memory + (1u << 15));
+        hl_sample_filter = (uint8_t *)memory;
+        live = (uint64_t(*)[WAYS])(memory + COUNTERS);
     }
     return 0;
 }
@@ -59,15 +61,13 @@ HL_SLOW int hl_sample_take(struct hl_thread *self, uint64_t address, uint64_t si
     }
     while (self->until_sample <= 0) self->until_sample += next_distance(self);
     uint64_t(*set)[WAYS] = &live[set_of(address)];
+    hl_add_relaxed(hl_sample_counter(address), (uint8_t)1); // as below
     for (uint32_t i = 0; i < WAYS; i++) {
         uint64_t nobody = 0;
         // The exchange's release pairs with the program's own handing over of the block to whoever frees it.
-        if ((*set)[i] == 0 && hl_cas(&(*set)[i], &nobody, address)) {
-            uint64_t bit = address * 0x9e3779b97f4a7c15u >> 46;
-            __atomic_fetch_or(&hl_sample_filter[bit >> 6], (uint64_t)1 << (bit & 63), __ATOMIC_RELAXED); // as above
-            return 1;
-        }
+        if ((*set)[i] == 0 && hl_cas(&(*set)[i], &nobody, address)) return 1;
     }
+    hl_add_relaxed(hl_sample_counter(address), (uint8_t)-1);
     hl_add_relaxed(&hl_recorder.process->lost[HL_LOSS_FULL], (uint64_t)1);
     return 0;
 }
@@ -76,7 +76,10 @@ HL_SLOW int hl_sample_drop(uint64_t address) {
     uint64_t(*set)[WAYS] = &live[set_of(address)];
     for (uint32_t i = 0; i < WAYS; i++) {
         uint64_t entry = hl_load_relaxed(&(*set)[i]);
-        if (entry == address && hl_cas(&(*set)[i], &entry, (uint64_t)0)) return 1;
+        if (entry == address && hl_cas(&(*set)[i], &entry, (uint64_t)0)) {
+            hl_add_relaxed(hl_sample_counter(address), (uint8_t)-1); // after the exchange, which orders it
+            return 1;
+        }
     }
     return 0;
 }

@@ -3,16 +3,20 @@
 // Memory for mode sample; see sample.c.
 #pragma once
 
-#include "record.h"
+#include "atomics.h"
 
 // Returns 0, or -1 when there is no memory.
 int hl_sample_start(void);
 
-extern uint64_t *hl_sample_filter;
+// How many sampled blocks are alive, by a hash of their address: 2^16 counters.
+extern uint8_t *hl_sample_filter __attribute__((visibility("hidden")));
+
+static inline uint8_t *hl_sample_counter(uint64_t address) {
+    return &hl_sample_filter[address * 0x9e3779b97f4a7c15u >> 48];
+}
 
 // 0 when `address` is surely no sampled block.
 static inline int hl_sample_may_hold(uint64_t address) {
-    uint64_t bit = address * 0x9e3779b97f4a7c15u >> 46; // 2^18 bits
     // Relaxed: a block sampled by another thread came here through the program's own synchronisation.
-    return (int)(hl_load_relaxed(&hl_sample_filter[bit >> 6]) >> (bit & 63) & 1);
+    return hl_load_relaxed(hl_sample_counter(address));
 }

@@ -37,7 +37,7 @@
 // HL_COLUMNS frames beyond the limit has each of its bases at hand. Changing frame i makes the ids of i and inward invalid
 // in every column.
 #include "stack_memo.h"
-#include "unwind_system.h"
+#include "platform.h"
 
 #include <string.h>
 
@@ -190,7 +190,7 @@ static uint32_t capture_full(struct hl_registers from, uint32_t depth, uintptr_t
     const uint64_t *entries = __atomic_load_n(&hl_rule_entries, __ATOMIC_ACQUIRE);
     uint32_t epoch = __atomic_load_n(&hl_rule_epoch, __ATOMIC_ACQUIRE);
     size_t bytes = (size_t)depth * sizeof(uint64_t);
-    uint64_t *pcs = hl_system_memory(bytes);
+    uint64_t *pcs = hl_platform_map(bytes);
     if (pcs == NULL) {
         return HL_ROOT_NONE;
     }
@@ -223,7 +223,7 @@ static uint32_t capture_full(struct hl_registers from, uint32_t depth, uintptr_t
         uint64_t pc = pcs[count];
         id = hl_intern(id, pc & ~HL_PC_EXACT, pc & HL_PC_EXACT ? HL_NODE_EXACT : 0);
     }
-    hl_system_memory_drop(pcs, bytes);
+    hl_platform_unmap(pcs, bytes);
     return id;
 }
 

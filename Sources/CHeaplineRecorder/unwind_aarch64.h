@@ -67,6 +67,9 @@ struct hl_own_registers {
     uintptr_t pc, sp, fp, x[10]; // x19 to x28
 };
 static inline __attribute__((always_inline)) void hl_own_registers(struct hl_own_registers *own) {
+#if !defined(__aarch64__)
+    *own = (struct hl_own_registers){0}; // on another machine (see unwinder.h) there are none
+#else
     __asm__ volatile("adr x1, .\n\t"
                      "mov x2, sp\n\t"
                      "stp x1, x2, [%0]\n\t"
@@ -79,6 +82,7 @@ static inline __attribute__((always_inline)) void hl_own_registers(struct hl_own
                      :
                      : "r"(own)
                      : "x1", "x2", "memory");
+#endif
 }
 // Spreads them to an array by DWARF number; returns which ones are set.
 static inline uint64_t hl_own_registers_spread(const struct hl_own_registers *own, uint64_t *to) {

@@ -4,9 +4,10 @@
 // taken once per stretch of executable memory: for modules the dynamic linker's own lookup has no unwind table for, and
 // to tell executable memory from anything else. It opens files only for modules without .eh_frame_hdr or with holes in it.
 #include "unwinder.h"
-#include "unwind_system.h"
+#include "platform.h"
 
 #include <elf.h>
+#include <fcntl.h>
 
 #define REGION_COUNT 1024u
 #define BUFFER_BYTES 65536u
@@ -85,8 +86,8 @@ static void parse_line(char *line, struct mapping *mapping) {
 
 // Finds the mapping around `address`; *base is where the same file's first page is mapped, or 0.
 static bool find_mapping(uintptr_t address, char *buffer, struct mapping *found, uintptr_t *base) {
-    intptr_t file = hl_system_open("/proc/self/maps");
-    if (hl_system_failed(file)) {
+    int file = hl_platform_open("/proc/self/maps", O_RDONLY);
+    if (file < 0) {
         return false;
     }
     size_t held = 0;
@@ -107,8 +108,7 @@ static bool find_mapping(uintptr_t address, char *buffer, struct mapping *found,
             }
             held -= line;
             line = 0;
-            intptr_t count =
-                hl_system_read((int)file, buffer + held, BUFFER_BYTES - 1 - held);
+            int64_t count = hl_platform_read(file, buffer + held, BUFFER_BYTES - 1 - held);
             if (count <= 0) {
                 break;
             }
@@ -135,13 +135,13 @@ static bool find_mapping(uintptr_t address, char *buffer, struct mapping *found,
             break;
         }
     }
-    hl_system_close((int)file);
+    hl_platform_close(file);
     return result;
 }
 
 // .eh_frame_hdr through the ELF header in memory.
 static bool section_in_memory(uintptr_t base, struct hl_unwind_section *section) {
-    if (base == 0 || !hl_system_readable(base)) {
+    if (base == 0 || !hl_platform_readable(base)) {
         return false;
     }
     const Elf64_Ehdr *header = (const Elf64_Ehdr *)base;
@@ -172,7 +172,7 @@ static bool section_in_memory(uintptr_t base, struct hl_unwind_section *section)
             section->header = (const uint8_t *)(bias + frames->p_vaddr);
             section->end = (const uint8_t *)(bias + program[i].p_vaddr + program[i].p_memsz);
             section->bias = bias;
-            return hl_system_readable((uintptr_t)section->header);
+            return hl_platform_readable((uintptr_t)section->header);
         }
     }
     return false;
@@ -185,18 +185,17 @@ static bool inside(size_t bytes, uint64_t offset, uint64_t count, uint64_t size)
 
 // .eh_frame or .debug_frame through the section headers of the file, which stays mapped when .debug_frame is used.
 static bool section_in_file(const struct mapping *mapping, struct hl_unwind_section *section) {
-    intptr_t file = hl_system_open(mapping->path);
-    if (hl_system_failed(file)) {
+    int file = hl_platform_open(mapping->path, O_RDONLY);
+    if (file < 0) {
         return false;
     }
     size_t bytes = 0;
     uint64_t inode = 0;
     const uint8_t *image = NULL;
-    if (!hl_system_failed(hl_system_status((int)file, &bytes, &inode)) &&
-        inode == mapping->inode && bytes >= sizeof(Elf64_Ehdr)) {
-        image = hl_system_map_file((int)file, bytes);
+    if (hl_platform_file_status(file, &bytes, &inode) == 0 && inode == mapping->inode && bytes >= sizeof(Elf64_Ehdr)) {
+        image = hl_platform_map_file(file, bytes);
     }
-    hl_system_close((int)file);
+    hl_platform_close(file);
     if (image == NULL) {
         return false;
     }
@@ -237,7 +236,7 @@ static bool section_in_file(const struct mapping *mapping, struct hl_unwind_sect
                 section->end = section->frames + one->sh_size;
                 section->bias = bias;
                 section->debug_frame = false;
-                found = hl_system_readable((uintptr_t)section->frames);
+                found = hl_platform_readable((uintptr_t)section->frames);
             }
             if ((one->sh_flags & SHF_COMPRESSED) == 0 && same_text(name, ".debug_frame") &&
                 inside(bytes, one->sh_offset, one->sh_size, 1)) {
@@ -251,7 +250,7 @@ static bool section_in_file(const struct mapping *mapping, struct hl_unwind_sect
         }
     }
     if (!found || !section->debug_frame) {
-        hl_system_memory_drop((void *)(uintptr_t)image, bytes);
+        hl_platform_unmap((void *)(uintptr_t)image, bytes);
     }
     return found;
 }
@@ -296,7 +295,7 @@ HL_UNWIND_SLOW enum hl_code hl_module_find(uintptr_t address, struct hl_cfi *cfi
         }
         break;
     }
-    char *buffer = hl_system_memory(2 * BUFFER_BYTES);
+    char *buffer = hl_platform_map(2 * BUFFER_BYTES);
     if (buffer == NULL) {
         return HL_CODE_NONE;
     }
@@ -318,7 +317,7 @@ HL_UNWIND_SLOW enum hl_code hl_module_find(uintptr_t address, struct hl_cfi *cfi
         }
         remember(&region, epoch);
     }
-    hl_system_memory_drop(buffer, 2 * BUFFER_BYTES);
+    hl_platform_unmap(buffer, 2 * BUFFER_BYTES);
     return code;
 }
 

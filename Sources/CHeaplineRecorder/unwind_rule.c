@@ -3,7 +3,7 @@
 // Compact rules: what one frame's row says about the caller, in 27 bits, and the cache of them by code address.
 // A rule is compiled when its address is first met, so a program pays for the code it runs, not for the code it has.
 #include "unwinder.h"
-#include "unwind_system.h"
+#include "platform.h"
 
 uint64_t *hl_rule_entries;
 uint32_t hl_rule_epoch;
@@ -14,13 +14,13 @@ static struct hl_row_scratch *spare_scratch;
 struct hl_row_scratch *hl_scratch_take(void) {
     // Acquire: pairs with the release in hl_scratch_give, though the contents are written anew by each user.
     struct hl_row_scratch *scratch = __atomic_exchange_n(&spare_scratch, NULL, __ATOMIC_ACQUIRE);
-    return scratch != NULL ? scratch : hl_system_memory(sizeof *scratch);
+    return scratch != NULL ? scratch : hl_platform_map(sizeof *scratch);
 }
 
 void hl_scratch_give(struct hl_row_scratch *scratch) {
     struct hl_row_scratch *other = __atomic_exchange_n(&spare_scratch, scratch, __ATOMIC_RELEASE);
     if (other != NULL) {
-        hl_system_memory_drop(other, sizeof *other);
+        hl_platform_unmap(other, sizeof *other);
     }
 }
 
@@ -67,7 +67,7 @@ static uint32_t compile_known(const struct hl_cfi *cfi, uintptr_t address) {
 static uint32_t compile(uintptr_t address) {
     struct hl_cfi cfi;
     // By its code, since not every libc describes it, and kernels' own copies may be all that a page holds.
-    if (hl_system_readable(address + 1) && hl_system_readable(address + 16) &&
+    if (hl_platform_readable(address + 1) && hl_platform_readable(address + 16) &&
         hl_code_is_signal_return(address + 1)) {
         return HL_RULE_OF(HL_SPECIAL_SIGNAL);
     }
@@ -88,15 +88,16 @@ bool hl_rules_start(void) {
     if (__atomic_load_n(&hl_rule_entries, __ATOMIC_ACQUIRE) != NULL) {
         return true;
     }
-    uint64_t *made = hl_system_memory(HL_RULE_ENTRIES * sizeof *made);
+    uint64_t *made = hl_platform_map(HL_RULE_ENTRIES * sizeof *made);
     if (made == NULL) {
         return false;
     }
+    hl_platform_touch(made, HL_RULE_ENTRIES * sizeof *made); // used in no order
     uint64_t *none = NULL;
     // Release: whoever sees the table sees it zeroed. The loser of a race uses the winner's.
     if (!__atomic_compare_exchange_n(&hl_rule_entries, &none, made, false, __ATOMIC_ACQ_REL,
                                      __ATOMIC_ACQUIRE)) {
-        hl_system_memory_drop(made, HL_RULE_ENTRIES * sizeof *made);
+        hl_platform_unmap(made, HL_RULE_ENTRIES * sizeof *made);
     }
     return true;
 }

@@ -3,14 +3,14 @@
 // Steps that no compact rule covers: rows with expressions (signal frames, PLT entries, realigned stacks), rows based on
 // other registers, and code that nothing describes (frame pointers, checked). Also which stack memory may be read.
 #include "unwinder.h"
-#include "unwind_system.h"
+#include "platform.h"
 
 #define PAGE_BYTES ((uintptr_t)4096)
 #define STEPS_MOST 4096 // frames unwound to recover registers
 
 HL_UNWIND_SLOW bool hl_window_admit(struct hl_stack_window *window, uintptr_t address) {
     uintptr_t page = address & ~(PAGE_BYTES - 1);
-    if ((address & 7) != 0 || !hl_system_readable(address)) {
+    if ((address & 7) != 0 || !hl_platform_readable(address)) {
         return false;
     }
     uintptr_t high = window->span == 0 ? 0 : window->low + window->span + 7;
@@ -182,7 +182,7 @@ extern void *__libc_stack_end __attribute__((weak));
 // Whether a call may return to `pc`: it lies in executable memory, behind a call.
 static bool is_return_address(uintptr_t pc) {
     return pc >= PAGE_BYTES && hl_rule_find(pc - 1) != HL_RULE_OF(HL_SPECIAL_NOT_CODE) &&
-           hl_system_readable(pc - 8) && hl_code_follows_call(pc);
+           hl_platform_readable(pc - 8) && hl_code_follows_call(pc);
 }
 
 // (pc, sp, fp) = (*(fp + 8), fp + 16, *fp), when everything about it looks like a frame: the code is not described, so

@@ -12,7 +12,9 @@
 // Everything here runs inside malloc and inside signal handlers: no lock, no libc, nothing allocated but by mmap.
 #pragma once
 
-#if defined(__aarch64__)
+#if defined(HL_UNWIND_ARCHITECTURE) // tests evaluate another machine's rules, on memory recorded there
+#include HL_UNWIND_ARCHITECTURE
+#elif defined(__aarch64__)
 #include "unwind_aarch64.h"
 #else
 #include "unwind_x86_64.h"

@@ -68,7 +68,7 @@ internal import Synchronization
     /// Takes the rest, closes the trace, and ends the thread.
     ///
     /// - Parameter count: How many events were counted in all: threads that had counted one and not yet written it when the
-    ///   recording ended are waited for, for a second at most.
+    ///   recording ended are waited for, for five seconds at most.
     func finish(expecting count: UInt64) {
         expected.store(count, ordering: .relaxed)
         isOver.store(true, ordering: .releasing)
@@ -84,14 +84,14 @@ internal import Synchronization
     }
 
     private func run() {
-        var idle: UInt64 = 100_000  // ns
         while !isOver.load(ordering: .acquiring) {
-            let came = collector.step()
-            idle = came ? 50_000 : min(idle * 2, 5_000_000)
-            if !came { wait(idle) }
+            _ = collector.step()
+            if collector.pause > 0 { wait(collector.pause) }
         }
-        let last = Clock.nanoseconds + 1_000_000_000
-        while collector.step() || (collector.events < expected.load(ordering: .relaxed) && Clock.nanoseconds < last) {}
+        let last = Clock.nanoseconds + 5_000_000_000
+        while collector.step() || (collector.events < expected.load(ordering: .relaxed) && Clock.nanoseconds < last) {
+            usleep(100)  // the processor may be what they wait for
+        }
         collector.finish()
         writer.finish()
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The options of every command that reads a trace: which process, and whether functions are named.
+// The options of every command that reads a trace: which process, and where the names of functions come from.
 
 internal import ArgumentParser
 internal import HeaplineAnalysis
@@ -11,8 +11,7 @@ struct TraceOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Only this process.", valueName: "pid"))
     var process: UInt32?
 
-    @Flag(help: "Do not name functions and lines; addresses only.")
-    var noSymbols = false
+    @OptionGroup var symbols: SymbolOptions
 
     /// Opens a trace, adds up its events and names its stacks.
     func tree(_ file: String) throws(TraceError) -> CallTree {
@@ -28,12 +27,6 @@ struct TraceOptions: ParsableArguments {
 
     /// The same for some processes of an open trace, by their indexes.
     func tree(_ trace: Trace, processes: Set<Int>?) throws(TraceError) -> CallTree {
-        try Self.tree(trace, processes: processes, noSymbols: noSymbols)
-    }
-
-    static func tree(_ trace: Trace, processes: Set<Int>?, noSymbols: Bool) throws(TraceError) -> CallTree {
-        var symbols = SymbolizerOptions()
-        if noSymbols { symbols.tool = .none }
-        return try CallTree(try trace.history(HistoryOptions(processes: processes)), symbols: symbols)
+        try CallTree(try trace.history(HistoryOptions(processes: processes)), symbols: symbols.symbolizer)
     }
 }

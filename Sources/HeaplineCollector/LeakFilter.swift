@@ -6,7 +6,7 @@
 internal import CHeaplineFormat
 
 /// The live set of one process, as records.
-@safe final class LeakFilter {
+@safe struct LeakFilter: ~Copyable {
     /// Pairs left out so far, and the bytes they had asked for.
     private(set) var filteredRecords: UInt64 = 0
     private(set) var filteredAllocations: UInt64 = 0
@@ -14,37 +14,76 @@ internal import CHeaplineFormat
     private(set) var liveBytes: UInt64 = 0
     private(set) var peakBytes: UInt64 = 0
 
-    private var live: [UInt64: hl_record] = [:]
+    private var live = RecordTable()
     private var reallocating: [UInt32: hl_record] = [:]  // by thread: old blocks between the halves of a realloc
-    private var waiting: [hl_record] = []  // drained, but an earlier one may still come
+    private var waiting: [Queue]  // by core: drained, but an earlier one of another core may still come
     // Blocks whose address was allocated again before their free came: two stamps the wrong way round (see
     // HeaplineAnalysis, ProcessHistory+Order). The next free there is theirs.
-    private var replaced: [UInt64: hl_record] = [:]
+    private var replaced = RecordTable()
     private var others: [hl_record] = []  // kept as they are: frees of unknown blocks, failures
 
-    func add(_ records: UnsafeBufferPointer<hl_record>) {
-        unsafe waiting.append(contentsOf: records)
+    /// Records of one core in its order; those before `first` are settled.
+    private struct Queue {
+        var records: [hl_record] = []
+        var first = 0
+    }
+
+    init(cores: Int) {
+        waiting = Array(repeating: Queue(), count: cores)
+    }
+
+    mutating func add(_ records: UnsafeBufferPointer<hl_record>, core: Int) {
+        unsafe waiting[core].records.append(contentsOf: records)
     }
 
     /// Settles all events before `ticks`: no core will bring an earlier one.
-    func settle(before ticks: UInt64) {
-        guard !waiting.isEmpty else { return }
-        waiting.sort { $0.time_kind >> 8 < $1.time_kind >> 8 }
-        var settled = 0
-        while settled < waiting.count, waiting[settled].time_kind >> 8 < ticks {
-            see(waiting[settled])
-            settled += 1
+    mutating func settle(before ticks: UInt64) {
+        while true {
+            // The core whose turn it is, and until when: until the next of another core.
+            var turn = -1
+            var earliest = ticks
+            var until = ticks
+            for core in waiting.indices where waiting[core].first < waiting[core].records.count {
+                let time = waiting[core].records[waiting[core].first].time_kind >> 8
+                if time < earliest {
+                    if turn >= 0 { until = earliest }
+                    earliest = time
+                    turn = core
+                } else if time < until {
+                    until = time
+                }
+            }
+            if turn < 0 { break }
+            see(turn, until: until)
         }
-        waiting.removeFirst(settled)
+        for core in waiting.indices where waiting[core].first > 0 {
+            if waiting[core].first == waiting[core].records.count {
+                waiting[core].records.removeAll(keepingCapacity: true)
+            } else {
+                waiting[core].records.removeFirst(waiting[core].first)
+            }
+            waiting[core].first = 0
+        }
     }
 
     /// What remains, in time order.
-    func rest() -> [hl_record] {
+    mutating func rest() -> [hl_record] {
         settle(before: .max)
-        return (Array(live.values) + Array(reallocating.values) + Array(replaced.values) + others).sorted { $0.time_kind >> 8 < $1.time_kind >> 8 }
+        return (live.all + Array(reallocating.values) + replaced.all + others).sorted { $0.time_kind >> 8 < $1.time_kind >> 8 }
     }
 
-    private func see(_ record: hl_record) {
+    /// Sees the first waiting record of a core, and those after it that come before `ticks`.
+    private mutating func see(_ core: Int, until ticks: UInt64) {
+        let records = waiting[core].records  // shared for the moment, not copied
+        var next = waiting[core].first
+        repeat {
+            see(records[next])
+            next += 1
+        } while next < records.count && records[next].time_kind >> 8 < ticks
+        waiting[core].first = next
+    }
+
+    private mutating func see(_ record: hl_record) {
         switch UInt32(record.time_kind & 0xff) {
         case HL_KIND_ALLOC.rawValue:
             begin(record)
@@ -55,16 +94,16 @@ internal import CHeaplineFormat
             alone.time_kind = record.time_kind & ~0xff | UInt64(HL_KIND_ALLOC.rawValue)
             begin(alone)
         case HL_KIND_FREE.rawValue:
-            if !replaced.isEmpty, let block = replaced.removeValue(forKey: record.address) {
+            if replaced.count > 0, let block = replaced.remove(record.address) {
                 leave(block, with: 2)
-            } else if let block = live.removeValue(forKey: record.address) {
+            } else if let block = live.remove(record.address) {
                 liveBytes -= block.size
                 leave(block, with: 2)
             } else {
                 others.append(record)
             }
         case HL_KIND_REALLOC_FREE.rawValue:
-            if let block = live.removeValue(forKey: record.address) {
+            if let block = live.remove(record.address) {
                 liveBytes -= block.size
                 reallocating[record.thread] = block
             }
@@ -76,16 +115,16 @@ internal import CHeaplineFormat
         }
     }
 
-    private func begin(_ block: hl_record) {
-        if let before = live.updateValue(block, forKey: block.address) {
+    private mutating func begin(_ block: hl_record) {
+        if let before = live.insert(block) {
             liveBytes -= before.size
-            replaced[block.address] = before
+            _ = replaced.insert(before)
         }
         liveBytes += block.size
         peakBytes = max(peakBytes, liveBytes)
     }
 
-    private func leave(_ block: hl_record, with records: UInt64) {
+    private mutating func leave(_ block: hl_record, with records: UInt64) {
         filteredRecords += records
         filteredAllocations += 1
         filteredBytes += block.size

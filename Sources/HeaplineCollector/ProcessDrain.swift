@@ -35,13 +35,18 @@ package enum ProcessEnd: Equatable, Sendable {
     private var nodesDone = Int(HL_ROOT_COUNT.rawValue)
     private var notesDone = 0
     private var imagesDone = 0
-    private let filter: LeakFilter?
+    private var filter: LeakFilter?
+    private let filters: Bool  // whether there is a `filter`
     private let keepsNewest: Bool  // flight recorder: nothing is drained before the end
     private let startTime: String?
     private var roundTicks: UInt64 = 0
     private var nextHousekeeping: UInt64 = 0
     private var nextMapsCheck: UInt64 = 0
     private(set) var eventsSeen: UInt64 = 0
+    private let capacity: UInt64  // records that all buffers hold
+
+    /// How full the buffers were when the last step came, 0 to 1.
+    private(set) var fullness = 0.0
 
     init(file: ProcessFile, writer: TraceWriter, ownsWriter: Bool) {
         self.file = file
@@ -49,11 +54,13 @@ package enum ProcessEnd: Equatable, Sendable {
         self.ownsWriter = ownsWriter
         pid = file.pid
         var header = file.header
+        capacity = UInt64(header.segment_count) * UInt64(HL_SEGMENT_BYTES) / UInt64(MemoryLayout<hl_record>.size)
         if header.clock_hz == 0 { header.clock_hz = Clock.hz }
         index = unsafe writer.process(&header)
         unsafe batches = Array(repeating: nil, count: file.cores)
         filled = Array(repeating: 0, count: file.cores)
-        filter = header.mode == HL_MODE_LEAKS.rawValue ? LeakFilter() : nil
+        filters = header.mode == HL_MODE_LEAKS.rawValue
+        filter = filters ? LeakFilter(cores: file.cores) : nil
         keepsNewest = header.on_full == HL_ON_FULL_OVERWRITE.rawValue
         startTime = ProcFS.state(of: pid)?.start
         nextMapsCheck = Clock.nanoseconds + 500_000_000
@@ -68,6 +75,7 @@ package enum ProcessEnd: Equatable, Sendable {
     func step() -> Bool {
         if ended { return false }
         let before = roundTicks
+        let seen = eventsSeen
         roundTicks = file.ticks
         var progress = false
         if !keepsNewest {
@@ -75,6 +83,7 @@ package enum ProcessEnd: Equatable, Sendable {
             // What the round before could already have seen is settled: no commit takes longer than a round.
             filter?.settle(before: before)
         }
+        fullness = Double(eventsSeen - seen) / Double(max(capacity, 1))
         let now = Clock.nanoseconds
         if now >= nextHousekeeping {
             nextHousekeeping = now + 250_000_000
@@ -103,8 +112,7 @@ package enum ProcessEnd: Equatable, Sendable {
         for core in 0..<file.cores {
             while drain(core, ended: gone) {}
         }
-        if let filter {
-            let rest = filter.rest()
+        if let rest = filter?.rest() {
             writeReferences()
             unsafe rest.withUnsafeBufferPointer { unsafe writer.events($0, process: index, core: 0) }
         }
@@ -149,8 +157,8 @@ package enum ProcessEnd: Equatable, Sendable {
             if got == 0 { break }
             progress = true
             eventsSeen += UInt64(got)
-            if let filter {
-                unsafe filter.add(UnsafeBufferPointer(rebasing: room[..<got]))
+            if filters {
+                unsafe filter?.add(UnsafeBufferPointer(rebasing: room[..<got]), core: core)
                 continue
             }
             filled[core] += got
@@ -219,12 +227,10 @@ package enum ProcessEnd: Equatable, Sendable {
     private func writeCounts(final: Bool) {
         var counts = file.counts()
         counts.final = final ? 1 : 0
-        if let filter {
-            counts.filtered = filter.filteredRecords
-            counts.filtered_bytes = filter.filteredBytes
-            counts.filtered_allocations = filter.filteredAllocations
-            counts.filtered_peak_bytes = filter.peakBytes
-        }
+        counts.filtered = filter?.filteredRecords ?? 0
+        counts.filtered_bytes = filter?.filteredBytes ?? 0
+        counts.filtered_allocations = filter?.filteredAllocations ?? 0
+        counts.filtered_peak_bytes = filter?.peakBytes ?? 0
         writer.counts(counts, process: index)
     }
 }

@@ -15,8 +15,12 @@ package final class SessionCollector {
     private var nextScan: UInt64 = 0
     private var nextLook: UInt64 = 0
     private var endings: [Int32: Int32] = [:]
-    /// A process whose end `ended(pid:status:)` will tell: until then how it ended is not known.
-    package var awaited: Int32?
+    /// The process that somebody waits for and will tell of: how it ended is not guessed before. 0 when none.
+    package var awaited: Int32 = 0
+
+    /// Nanoseconds that may pass before the next step. Every look at the buffers takes cache lines away from who writes there, so
+    /// there is one a millisecond, unless they fill faster; with nothing to take, one every two.
+    package private(set) var pause: UInt64 = 0
 
     /// Processes seen so far.
     package var processes: Int { known.count }
@@ -34,7 +38,7 @@ package final class SessionCollector {
         self.separate = separate
     }
 
-    /// Does one round. Returns whether records came, in which case more are likely to be there.
+    /// Does one round, and sets `pause`. Returns whether records came.
     package func step() -> Bool {
         let now = Clock.nanoseconds
         if now >= nextScan {
@@ -47,10 +51,15 @@ package final class SessionCollector {
             nextLook = now + 10_000_000
             for drain in drains {
                 guard let end = drain.look() else { continue }
-                if end == .gone, drain.pid == awaited, !drain.superseded { continue }
+                if end == .gone, drain.pid == awaited, endings[awaited] == nil { continue }
                 finish(drain, end)
             }
             drains.removeAll(where: \.ended)
+        }
+        if !progress {
+            pause = min(max(pause, 50_000) * 2, 2_000_000)
+        } else {
+            pause = drains.contains { $0.fullness > 0.125 } ? 0 : 1_000_000
         }
         return progress
     }

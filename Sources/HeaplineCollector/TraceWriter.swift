@@ -53,7 +53,7 @@ internal import Glibc
     /// - Parameters:
     ///   - force: replace an existing file; otherwise one is an error of code `.exists`.
     ///   - level: zstd's, or nil for none. Without libzstd the file is larger, not unreadable.
-    package init(path: String, force: Bool, startUnixNs: UInt64, level: CInt? = 1) throws(TraceError) {
+    package convenience init(path: String, force: Bool, startUnixNs: UInt64, level: CInt? = 1) throws(TraceError) {
         let flags = O_WRONLY | O_CREAT | O_CLOEXEC | (force ? O_TRUNC : O_EXCL)
         let opened = unsafe Glibc.open(path, flags, 0o644)
         if opened < 0 {
@@ -62,16 +62,7 @@ internal import Glibc
                 ? TraceError(.exists, path: path, message: "exists already; --force replaces it")
                 : TraceError(.system, path: path, errno: reason, message: "cannot create the trace")
         }
-        self.path = path
-        file = opened
-        self.level = level
-        plainCapacity = hl_events_bound(HL_EVENTS_MAX)
-        capacity = Self.flushAt + 2 * MemoryLayout<hl_chunk>.size + max(hl_zstd_bound(plainCapacity), plainCapacity)
-        unsafe buffer = .allocate(byteCount: capacity, alignment: 64)
-        unsafe plain = .allocate(capacity: plainCapacity)
-        unsafe scratch = .allocate(byteCount: Int(HL_EVENTS_SCRATCH_BYTES), alignment: 64)
-        unsafe scratch.initializeMemory(as: UInt8.self, repeating: 0, count: Int(HL_EVENTS_SCRATCH_BYTES))
-
+        self.init(path: path, file: opened, level: level)
         var header = hl_file_header()
         unsafe withUnsafeMutableBytes(of: &header) { bytes in
             unsafe bytes.copyBytes(from: HL_FILE_MAGIC.utf8)
@@ -89,8 +80,34 @@ internal import Glibc
         flush()
         if let failure {
             close(file)
+            finished = true
             throw failure
         }
+    }
+
+    /// Goes on with a file of `processes` processes at `end`, where its closing chunk lies: what follows is replaced.
+    package convenience init(continuing path: String, at end: UInt64, processes: Int, level: CInt? = 1) throws(TraceError) {
+        let opened = unsafe Glibc.open(path, O_WRONLY | O_CLOEXEC)
+        guard opened >= 0 else {
+            throw TraceError(.system, path: path, errno: errno, message: "cannot be written to")
+        }
+        self.init(path: path, file: opened, level: level)
+        written = end
+        announced = end  // nothing of what was there is ever given up
+        tallies = Array(repeating: Tally(), count: processes)
+        ftruncate(file, off_t(end))
+    }
+
+    private init(path: String, file: CInt, level: CInt?) {
+        self.path = path
+        self.file = file
+        self.level = level
+        plainCapacity = hl_events_bound(HL_EVENTS_MAX)
+        capacity = Self.flushAt + 2 * MemoryLayout<hl_chunk>.size + max(hl_zstd_bound(plainCapacity), plainCapacity)
+        unsafe buffer = .allocate(byteCount: capacity, alignment: 64)
+        unsafe plain = .allocate(capacity: plainCapacity)
+        unsafe scratch = .allocate(byteCount: Int(HL_EVENTS_SCRATCH_BYTES), alignment: 64)
+        unsafe scratch.initializeMemory(as: UInt8.self, repeating: 0, count: Int(HL_EVENTS_SCRATCH_BYTES))
     }
 
     deinit {

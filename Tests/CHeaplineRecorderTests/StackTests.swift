@@ -14,15 +14,15 @@ import Testing
         var testDescription: String { "\(c) \(flags)" }
     }
 
-    static let builds: [Build] = [("gcc", "g++"), ("clang", "clang++")].flatMap { c, cxx in
+    static func builds(_ c: String, _ cxx: String) -> [Build] {
         [
             "-O0", "-O1 -fno-omit-frame-pointer", "-O2", "-O2 -fno-omit-frame-pointer -mavx2", "-O3 -fomit-frame-pointer",
         ].map { Build(c: c, cxx: cxx, flags: $0) }
     }
 
     /// Runs all victims; each must have made captures, and all of them must be right.
-    static func check(_ run: String, victims: [String] = victims, seed: UInt32) {
-        for depth in [64, 20, 1] {
+    static func check(_ run: String, victims: [String] = victims, depths: [Int] = [64, 20, 1], seed: UInt32) {
+        for depth in depths {
             let outcome = StackToolchain.shell("\(run) \(depth) \(seed) 10 \(victims.joined(separator: " "))")
             #expect(outcome.exitCode == 0, "depth \(depth), seed \(seed): \(outcome.output)")
             for victim in victims {
@@ -33,14 +33,80 @@ import Testing
         }
     }
 
-    @Test(arguments: builds) func agreesWithTheRuntime(build: Build) {
-        guard StackToolchain.has(build.c), StackToolchain.has(build.cxx) else { return }
+    @Test(.enabled(if: StackToolchain.has("gcc") && StackToolchain.has("g++"), "needs gcc and g++"), arguments: builds("gcc", "g++"))
+    func agreesWithTheRuntime(build: Build) { Self.agrees(build) }
+
+    @Test(
+        .enabled(if: StackToolchain.has("clang") && StackToolchain.has("clang++"), "needs clang and clang++"),
+        arguments: builds("clang", "clang++"))
+    func agreesWithTheRuntimeByClang(build: Build) { Self.agrees(build) }
+
+    static func agrees(_ build: Build) {
         let seed = UInt32.random(in: 1...UInt32.max)
         print("seed \(seed)")
         StackToolchain.withDirectory { directory in
             let built = StackToolchain.build(in: directory, c: build.c, cxx: build.cxx, flags: build.flags)
             #expect(built.exitCode == 0, "\(built.output)")
             Self.check("VICTIM_LIBRARIES='\(directory)' '\(directory)/victim'", seed: seed)
+        }
+    }
+
+    /// Threads that make the same nodes at once while the index grows get the same ids, and no forgotten id comes back. Under gcc,
+    /// with the thread sanitizer as well.
+    @Test func internsWhileTheIndexGrows() {
+        let seed = UInt32.random(in: 1...UInt32.max)
+        print("seed \(seed)")
+        StackToolchain.withDirectory { directory in
+            for compiler in ["clang -O2", "gcc -O2 -fsanitize=thread"] where StackToolchain.has(String(compiler.prefix { $0 != " " })) {
+                let recorder = StackToolchain.package + "/Sources/CHeaplineRecorder"
+                let outcome = StackToolchain.shell(
+                    """
+                    \(compiler) \(StackToolchain.warningsOff) \(StackToolchain.includes) '\(StackToolchain.victims)/interning.c' \
+                    '\(recorder)/intern.c' -lpthread -o '\(directory)/interning' \
+                    && for i in 1 2 3; do '\(directory)/interning' 4 50000 $((\(seed) + i)) || exit 1; done
+                    """)
+                #expect(outcome.exitCode == 0, "\(compiler): \(outcome.output)")
+            }
+        }
+    }
+
+    /// A library without .eh_frame, with and without the C library's start-up files (whose own it then has), and one of which
+    /// objcopy took it away.
+    @Test(
+        .enabled(
+            if: StackToolchain.has("gcc") && StackToolchain.has("g++") && StackToolchain.has("objcopy"),
+            "needs gcc, g++ and objcopy"))
+    func unwindsByDebugFrame() {
+        let seed = UInt32.random(in: 1...UInt32.max)
+        print("seed \(seed)")
+        StackToolchain.withDirectory { directory in
+            let built = StackToolchain.build(in: directory, c: "gcc", cxx: "g++", flags: "-O2")
+            #expect(built.exitCode == 0, "\(built.output)")
+            let bare = "-nostartfiles -Wl,--no-eh-frame-hdr,--no-ld-generated-unwind-info"
+            let flags = "-g -shared -fPIC -fno-asynchronous-unwind-tables -fno-exceptions"
+            let source = "\(StackToolchain.victims)/debug_frame_library.c"
+            let variants = [
+                "gcc -O2 \(bare) \(flags) \(source) -o debug_frame.so", "gcc -O2 \(flags) \(source) -o debug_frame.so",
+                "gcc -O0 \(flags) \(source) -o debug_frame.so", "clang -O2 \(flags) \(source) -o debug_frame.so",
+                "gcc -O2 -fno-omit-frame-pointer -gdwarf-4 \(flags) \(source) -o debug_frame.so",
+                """
+                gcc -O2 \(flags) -S \(source) -o library.s
+                sed 's/\\.cfi_sections.*/.cfi_sections .eh_frame, .debug_frame/' library.s > both.s
+                gcc -c both.s -o library.o; objdump -h library.o | grep -q eh_frame
+                objcopy -R .eh_frame -R .rela.eh_frame library.o
+                gcc -shared \(bare) library.o -o debug_frame.so
+                """,
+            ]
+            for variant in variants {
+                let library = StackToolchain.shell("set -e; cd '\(directory)'; rm -f debug_frame.so; \(variant)")
+                #expect(library.exitCode == 0, "\(library.output)")
+                let sections = StackToolchain.shell("objdump -h '\(directory)/debug_frame.so'").output
+                #expect(sections.contains(".debug_frame"), "\(sections)")
+                if variant.contains(bare) { #expect(!sections.contains(".eh_frame"), "\(sections)") }
+                Self.check(
+                    "VICTIM_LIBRARIES='\(directory)' '\(directory)/victim'", victims: ["debug_frame"], depths: [64, 3],
+                    seed: seed)
+            }
         }
     }
 
@@ -62,7 +128,7 @@ import Testing
     }
 
     @Test(
-        .enabled(if: StackToolchain.has("aarch64-linux-gnu-g++") && StackToolchain.has("qemu-aarch64")),
+        .enabled(if: StackToolchain.has("aarch64-linux-gnu-g++") && StackToolchain.has("qemu-aarch64"), "needs aarch64-linux-gnu-g++ and qemu-aarch64"),
         arguments: ["-O2", "-O0 -mbranch-protection=standard"]
     )
     func agreesOnAarch64(flags: String) {
@@ -78,7 +144,7 @@ import Testing
         }
     }
 
-    @Test(.enabled(if: StackToolchain.has("swiftc")), arguments: ["-Onone", "-O"])
+    @Test(.enabled(if: StackToolchain.has("swiftc"), "needs swiftc"), arguments: ["-Onone", "-O"])
     func agreesInSwiftAsync(flags: String) {
         StackToolchain.withDirectory { directory in
             let sources = (StackToolchain.unwinder.map { "\(StackToolchain.package)/Sources/CHeaplineRecorder/\($0).c" }
@@ -105,7 +171,9 @@ import Testing
         ("./allocations", 101),
     ]
 
-    @Test(.enabled(if: StackToolchain.has("gdb") && StackToolchain.has("python3") && StackToolchain.has("gcc")))
+    @Test(
+        .enabled(
+            if: ["gdb", "python3", "gcc", "g++", "swiftc"].allSatisfy(StackToolchain.has), "needs gdb, python3, gcc, g++ and swiftc"))
     func agreesWithGDB() {
         StackToolchain.withDirectory { directory in
             let sources = StackToolchain.unwinder.map { "\(StackToolchain.package)/Sources/CHeaplineRecorder/\($0).c" }

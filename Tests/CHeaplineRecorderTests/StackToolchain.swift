@@ -23,7 +23,7 @@ enum StackToolchain {
     }
     static let unwinder = [
         "stack", "stack_ids", "intern", "unwind_rule", "unwind_step", "unwind_cfi", "unwind_expression", "unwind_find",
-        "unwind_module", "unwind_system",
+        "unwind_module", "platform_linux",
     ]
     static let warningsOff = "-w -D_Nonnull= -D_Nullable="
 
@@ -53,7 +53,7 @@ enum StackToolchain {
 
     /// The commands that build `victim`, first.so and second.so in `directory`.
     static func build(in directory: String, c: String, cxx: String, flags: String) -> Outcome {
-        let names = ["harness", "recursion", "jumps", "contexts", "signals", "threads", "assembly", "modules"]
+        let names = ["harness", "recursion", "jumps", "contexts", "signals", "threads", "assembly", "modules", "debug_frame"]
         let recorder = unwinder.map { "\(package)/Sources/CHeaplineRecorder/\($0).c" }.joined(separator: " ")
         let sources = names.map { "\(victims)/\($0).c" }.joined(separator: " ")
         return shell(

@@ -123,6 +123,9 @@ import Testing
     func everyWayToEnd(_ how: String, _ expected: Int32) throws {
         let (outcome, history) = try Harness.record([Harness.victim, "exits", how])
         if expected < 0 { #expect(outcome.signal == -expected) } else { #expect(outcome.exitCode == expected) }
+        #expect(
+            history.trace.processes[0].ending?.reason
+                == (expected < 0 ? .killed(signal: Int(-expected)) : .exited(status: Int(expected))))
         let empty = try Self.nothing([])
         #expect(history.allocations(ofSize: 16) == empty.allocations(ofSize: 16) + 5)
     }

@@ -4,7 +4,7 @@
 //
 //     trace-model [OPERATIONS [SEED]]
 //
-// Two runs.  Taking turns: the two cores hand a baton to each other at random, so the order of all operations is known
+// First, chips one after the other.  Then two runs.  Taking turns: the two cores hand a baton to each other at random, so the order of all operations is known
 // and every count, record and summary must equal the model's.  At once: both cores run freely; what must hold in any order
 // is checked (the live set, totals, each core's own order).
 // It can find: wrong order between cores, lost or doubled events, wrong records after reuse of addresses and overflow,
@@ -258,6 +258,29 @@ static void run_on_both(void (*function)(void *)) {
         pthread_join(threads[core], NULL);
 }
 
+// A chip that is destroyed while it is traced takes its trace along: the next one starts afresh, and is traced.
+static void check_chip_after_chip(void) {
+    for (uint64_t round = 0; round < 3; round++) {
+        struct hl_chip_options options = {.target = "esp32s3", .mapping = HL_MAPPING_ELSEWHERE};
+        if (hl_chip_create(&options, &chip) != 0)
+            fail(round, "hl_chip_create", 0, -1);
+        hl_chip_use(chip);
+        heap_caps_init();
+        heap_caps_enable_nonos_stack_heaps();
+        check(round, "start without a buffer", ESP_ERR_INVALID_STATE, (size_t)heap_trace_start(HEAP_TRACE_ALL));
+        check(round, "init", ESP_OK, (size_t)heap_trace_init_standalone(records, 10));
+        check(round, "start", ESP_OK, (size_t)heap_trace_start(HEAP_TRACE_ALL));
+        check(round, "records at the start", 0, heap_trace_get_count());
+        void *block = heap_caps_malloc(100 + round, MALLOC_CAP_DEFAULT);
+        check(round, "records", 1, heap_trace_get_count());
+        heap_trace_record_t record;
+        heap_trace_get(0, &record);
+        check(round, "address", (size_t)block, (size_t)record.address);
+        hl_chip_destroy(chip);
+        check(round, "records without a chip", 0, heap_trace_get_count());
+    }
+}
+
 // The two tasks' own stacks and control blocks are allocated before and freed after, untraced: tracing is off then.
 int main(int argc, char **argv) {
     if (argc > 1)
@@ -266,6 +289,7 @@ int main(int argc, char **argv) {
     clock_gettime(CLOCK_REALTIME, &now);
     seed = argc > 2 ? strtoull(argv[2], NULL, 0) : (uint64_t)now.tv_nsec;
     printf("seed %llu, %llu operations\n", (unsigned long long)seed, (unsigned long long)operations);
+    check_chip_after_chip();
     struct hl_chip_options options = {.target = "esp32", .idf = HL_IDF_5_5};
     hl_port_use_tasks(&options.port);
     if (hl_chip_create(&options, &chip) != 0)

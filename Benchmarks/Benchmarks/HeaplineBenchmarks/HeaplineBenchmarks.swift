@@ -9,6 +9,7 @@ let benchmarks: @Sendable () -> Void = {
         metrics: [.wallClock], warmupIterations: 1, scalingFactor: .kilo, maxDuration: .milliseconds(200), maxIterations: 10_000)
     recorderBenchmarks()
     latencyBenchmarks()
+    analysisBenchmarks()
     heapBenchmarks()
     traceBenchmarks()
 }

@@ -43,7 +43,7 @@ struct Costs {
         if workloads.isEmpty { throw Options.Wrong(description: "no such workload; there are: \(allWorkloads.map(\.name).joined(separator: ", "))") }
 
         var results = Results(
-            date: Self.today, command: options.quick ? "make perf QUICK=1" : "make perf", quick: options.quick,
+            date: Self.today, command: "make perf\(options.quick ? " QUICK=1" : "")\(options.minutes.map { " MINUTES=\(Table.number($0, 0))" } ?? "")", quick: options.quick,
             machine: Machine.here(tools), rounds: 0, missingWorkloads: missingWorkloads, missingPeers: missingPeers)
         for (peer, reason) in missingPeers.sorted(by: { $0.key < $1.key }) { print("peer not here: \(peer): \(reason)") }
         for (name, reason) in missingWorkloads.sorted(by: { $0.key < $1.key }) { print("workload not here: \(name): \(reason)") }
@@ -52,7 +52,7 @@ struct Costs {
         let say = { (text: String) in HeaplinePerf.complain(String(format: "%5.0f s  %@", Clock.now - began, text)) }
         let schedule = Schedule(
             tools: tools, workloads: workloads, tracers: tracers, deadline: began + minutes * 60,
-            timeout: options.quick ? 8 : 60, mostRounds: options.rounds ?? (options.quick ? 5 : 15),
+            timeout: options.quick ? 8 : 60, mostRounds: options.rounds ?? (options.quick ? 12 : 30),
             quick: options.quick, say: say, whisper: options.verbose ? say : { _ in })
         schedule.run(into: &results)
 
@@ -64,5 +64,27 @@ struct Costs {
         try results.plot.write(toFile: "\(name).svg", atomically: true, encoding: .utf8)
         print(Table(results: results).markdown)
         print("written: \(name).json, .md and .svg")
+    }
+
+    /// Replaces what stands between the two marks in README.md.
+    static func readme(_ root: String) throws {
+        let folder = "\(root)/Perf/results"
+        // The newest; of one day the full one, whose name is the shorter.
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+            .filter { $0.hasSuffix(".json") && !$0.contains("-scale") }
+            .sorted { ($0.prefix(10), -$0.count) < ($1.prefix(10), -$1.count) }
+        guard let newest = names.last, let data = FileManager.default.contents(atPath: "\(folder)/\(newest)") else {
+            throw Options.Wrong(description: "no results in \(folder)")
+        }
+        let results = try JSONDecoder().decode(Results.self, from: data)
+        let path = "\(root)/README.md", begin = "<!-- costs: begin, by make readme -->\n", end = "<!-- costs: end -->"
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        guard let from = text.range(of: begin), let to = text.range(of: end) else {
+            throw Options.Wrong(description: "README.md has no place for costs: \(begin)\(end)")
+        }
+        let page = "Perf/results/\(newest.dropLast(5)).md"
+        let updated = text[..<from.upperBound] + Table(results: results).readme(page) + text[to.lowerBound...]
+        try String(updated).write(toFile: path, atomically: true, encoding: .utf8)
+        print("README.md shows \(page)")
     }
 }

@@ -74,7 +74,7 @@ struct LogScale {
     }
 
     func callAsFunction(_ value: Double) -> Double {
-        from + (to - from) * (log10(max(value, low)) - log10(low)) / (log10(high) - log10(low))
+        from + (to - from) * (log10(min(max(value, low), high)) - log10(low)) / (log10(high) - log10(low))
     }
 
     var ticks: [Double] {
@@ -83,7 +83,7 @@ struct LogScale {
     }
 
     static func label(_ tick: Double) -> String {
-        tick >= 1e9 ? "\(Int(tick / 1e9))G" : tick >= 1e6 ? "\(Int(tick / 1e6))M" : tick >= 1e3 ? "\(Int(tick / 1e3))k" : tick >= 1 ? "\(Int(tick))" : "\(tick)"
+        tick >= 1e9 ? "\(Int(tick / 1e9))G" : tick >= 1e6 ? "\(Int(tick / 1e6))M" : tick >= 1e3 ? "\(Int(tick / 1e3))k" : tick >= 1 || tick == 0 ? "\(Int(tick))" : "\(tick)"
     }
 }
 
@@ -99,7 +99,9 @@ extension Results {
         let tallest = (0..<columns).map { heights.dropFirst($0 * perColumn).prefix(perColumn).reduce(0, +) }.max() ?? 0
         var drawing = Drawing(width: panelWidth * Double(columns) + 20, height: tallest + 60)
         drawing.text("Nanoseconds of wall time added per event (logarithmic; less is better)", x: 12, y: 22, style: "h")
-        drawing.text("\(machine.processor), \(machine.cores) cores, \(date); \(rounds) rounds", x: 12, y: 38)
+        drawing.text(
+            "\(machine.processor), \(machine.cores) cores, \(date); \(rounds) rounds; blue: heapline. Lines: where the median lies with 95 % confidence; \"<\": not told apart from 0",
+            x: 12, y: 38)
         let scale = LogScale([0.1, kept.compactMap { $0.addedWall?.median }.max() ?? 1000], from: left, to: panelWidth - 60)
         for (index, name) in names.enumerated() {
             let column = index / perColumn
@@ -117,9 +119,11 @@ extension Results {
                 guard let added = cell.addedWall else { continue }
                 let colour = cell.group == .heapline ? 0 : 1
                 drawing.text(cell.tracer, x: x + left - 6, y: y + 10, anchor: "end")
-                drawing.box(x: x + left, y: y + 2, width: max(0, scale(added.median) - left), height: barHeight - 4, style: "f\(colour)")
+                if !added.isNoise {
+                    drawing.box(x: x + left, y: y + 2, width: max(0, scale(added.median) - left), height: barHeight - 4, style: "f\(colour)")
+                }
                 drawing.line([(x + scale(added.low), y + barHeight / 2), (x + scale(added.high), y + barHeight / 2)], style: "w")
-                drawing.text(Table.number(added.median), x: x + scale(max(added.high, added.median)) + 4, y: y + 10)
+                drawing.text(Table.brief(added), x: x + scale(max(added.high, added.median)) + 4, y: y + 10)
                 y += barHeight
             }
         }

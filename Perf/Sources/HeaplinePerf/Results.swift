@@ -16,7 +16,8 @@ struct Results: Codable {
     var missingWorkloads: [String: String] = [:]
     var missingPeers: [String: String] = [:]
     var failures: [String: String] = [:]
-    var notRun: [String] = []
+    /// Workloads by tracer and reason.
+    var notRun: [String: [String]] = [:]
 
     /// One workload under one tracer.
     struct Cell: Codable {

@@ -21,7 +21,16 @@ struct Sample {
     var totalPeakBytes: Double?
     var traceBytes: Double?
     var reportSeconds: Double?
+    var reportPeakBytes: Double?
     var sighting = Sighting()
+
+    /// Means of what was timed; nil of nothing.
+    static func mean(_ samples: [Sample]) -> Sample? {
+        guard var mean = samples.first else { return nil }
+        func average(_ field: (Sample) -> Double) -> Double { samples.map(field).reduce(0, +) / Double(samples.count) }
+        (mean.wall, mean.cpu, mean.allCPU, mean.events) = (average(\.wall), average(\.cpu), average(\.allCPU), average(\.events))
+        return mean
+    }
 }
 
 struct RunFailure: Error, CustomStringConvertible {
@@ -34,11 +43,12 @@ struct Runner {
     /// Seconds one run may take, and address space each of its processes may have.
     var timeout: Double
     var memoryBytes: UInt64 = 8 << 30
-    /// Events of programs that do not count themselves, by workload.
+    /// Events of programs that do not count themselves, by what was run.
     var tallies: [String: (events: Double, allocations: Double)] = [:]
 
     /// Runs it once. `thorough`: looks at memory, keeps the trace, makes the report; its times are then not worth keeping.
-    func run(_ workload: Workload, _ tracer: Tracer, thorough: Bool) throws -> Sample {
+    mutating func run(_ workload: Workload, _ tracer: Tracer, thorough: Bool) throws -> Sample {
+        if !workload.countsItself, tallies[Self.key(workload, tracer.divisor)] == nil { try tally(workload, tracer.divisor) }
         let folder = "\(tools.scratch)/run", meter = "\(tools.scratch)/meter"
         for each in [folder, meter] {
             try? FileManager.default.removeItem(atPath: each)
@@ -53,7 +63,7 @@ struct Runner {
 
         let printed = "\(tools.scratch)/printed"
         var command = Command(
-            arguments: launch.arguments, environment: launch.environment, folder: folder, output: printed, input: workload.input,
+            arguments: launch.arguments, environment: launch.environment, folder: folder, output: printed, input: workload.input?(tracer.divisor),
             timeout: timeout, memoryBytes: tracer.limitsMemory ? memoryBytes : 0)
         // Traces are removed after each run; writing back those of the run before must not fall into this one.
         sync()
@@ -64,11 +74,11 @@ struct Runner {
             var environment = ProcessInfo.processInfo.environment
             environment["LD_PRELOAD"] = nil
             return try Command(
-                arguments: make(folder), environment: environment, folder: folder, output: "\(tools.scratch)/companion", timeout: timeout
+                arguments: make(folder, tracer.divisor), environment: environment, folder: folder, output: "\(tools.scratch)/companion", timeout: timeout
             ).start()
         }
         let usage = try command.run()
-        companion?.wait(timeout: 10)
+        companion?.wait(timeout: usage.failure == nil ? 10 : 0)
         var discarded: Double?
         if tracer.usesLTTng { discarded = lttng.end() }
         let text = String(decoding: FileManager.default.contents(atPath: printed) ?? Data(), as: UTF8.self)
@@ -88,7 +98,7 @@ struct Runner {
             else { throw RunFailure(description: "the workload printed no counts: \(text.prefix(120))") }
             (sample.events, sample.wall, sample.cpu) = (events, wall / 1e9, cpu / 1e9)
         } else {
-            sample.events = tallies[workload.name]?.events ?? 0
+            sample.events = tallies[Self.key(workload, tracer.divisor)]?.events ?? 0
         }
         guard thorough else { return sample }
         sample.totalPeakBytes = Double(usage.peakBytes)
@@ -97,29 +107,37 @@ struct Runner {
         }
         var reported = ""
         if let report = tracer.report?(folder, workload.arguments(1)[0]) {
-            let (seconds, text) = try finish(report, in: folder)
-            sample.reportSeconds = seconds
-            reported = text
+            let finished = try finish(report, in: folder)
+            (sample.reportSeconds, sample.reportPeakBytes) = (finished.seconds, finished.peakBytes)
+            reported = finished.text
         }
-        if let totals = tracer.totals?(folder) { reported = try finish(totals, in: folder).beginning }
+        if let totals = tracer.totals?(folder) { reported = try finish(totals, in: folder).text }
         sample.sighting = tracer.sighting(text, reported)
         if let discarded { sample.sighting.lost = discarded }
         return sample
     }
 
-    /// Runs what makes text of a trace. Returns what it took, if it went well, and the beginning of what it printed.
-    private func finish(_ arguments: [String], in folder: String) throws -> (seconds: Double?, beginning: String) {
+    /// Runs what makes text of a trace. Returns what it took, if it went well, and both ends of what it printed.
+    private func finish(_ arguments: [String], in folder: String) throws -> (seconds: Double?, peakBytes: Double?, text: String) {
         let output = "\(tools.scratch)/reported"
         let usage = try Command(
             arguments: arguments, environment: ProcessInfo.processInfo.environment, folder: folder, output: output, timeout: timeout,
-            memoryBytes: memoryBytes
+            memoryBytes: memoryBytes, sampleEvery: 0.02
         ).run()
-        let beginning = try FileHandle(forReadingFrom: URL(fileURLWithPath: output)).read(upToCount: 65536) ?? Data()
-        return (usage.failure == nil ? usage.wall : nil, String(decoding: beginning, as: UTF8.self))
+        // Totals stand at the beginning or at the end.
+        let printed = try FileHandle(forReadingFrom: URL(fileURLWithPath: output))
+        var ends = try printed.read(upToCount: 65536) ?? Data()
+        let size = try printed.seekToEnd()
+        if size > 65536 {
+            try printed.seek(toOffset: max(65536, size - 4096))
+            ends += try printed.readToEnd() ?? Data()
+        }
+        let went = usage.failure == nil
+        return (went ? usage.wall : nil, went && usage.peakBytes > 0 ? Double(usage.peakBytes) : nil, String(decoding: ends, as: UTF8.self))
     }
 
     /// Counts the events of a program that does not count itself, with a library that does nothing else.
-    mutating func tally(_ workload: Workload) throws {
+    private mutating func tally(_ workload: Workload, _ divisor: Int) throws {
         let folder = "\(tools.scratch)/tally"
         try? FileManager.default.removeItem(atPath: folder)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -128,11 +146,11 @@ struct Runner {
         environment["LD_PRELOAD"] = tools.binary("tally.so")
         environment["PERF_TALLY"] = folder
         let command = Command(
-            arguments: workload.arguments(1), environment: environment, folder: folder, output: "\(tools.scratch)/printed",
-            input: workload.input, timeout: timeout)
+            arguments: workload.arguments(divisor), environment: environment, folder: folder, output: "\(tools.scratch)/printed",
+            input: workload.input?(divisor), timeout: timeout)
         let companion = try workload.companion.map {
             try Command(
-                arguments: $0(folder), environment: ProcessInfo.processInfo.environment, folder: folder,
+                arguments: $0(folder, divisor), environment: ProcessInfo.processInfo.environment, folder: folder,
                 output: "\(tools.scratch)/companion", timeout: timeout
             ).start()
         }
@@ -145,7 +163,13 @@ struct Runner {
             events += (Double(fields[0]) ?? 0) + (Double(fields[1]) ?? 0)
         }
         guard events > 0 else { throw RunFailure(description: "the counting library saw nothing") }
-        tallies[workload.name] = (events, allocations)
+        tallies[Self.key(workload, divisor)] = (events, allocations)
+    }
+
+    /// Names a workload in one of its sizes.
+    static func key(_ workload: Workload, _ divisor: Int) -> String {
+        let companion = workload.companion?("", divisor) ?? []
+        return ([workload.name, workload.input?(divisor) ?? ""] + workload.arguments(divisor) + companion).joined(separator: " ")
     }
 
     private func readMeter(_ folder: String, program: String) -> (count: Int, wall: Double, cpu: Double, peakBytes: Double) {

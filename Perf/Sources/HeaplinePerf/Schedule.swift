@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which run comes when. Interleaved: each round goes once through all tracers of a workload, so what disturbs the machine for a
-// while disturbs all of them. Rounds repeat until the time is used up; a cell is compared with the untraced runs of
-// its own round.
+// Which run comes when. Interleaved: each round goes once through all tracers of a workload, in an order drawn anew, so what
+// disturbs the machine for a while disturbs all of them, and nobody always comes first. The untraced program runs before and
+// after them; a cell is compared with the mean of both. Rounds repeat until the time is used up.
 
 internal import Foundation
 
@@ -14,6 +14,10 @@ struct Schedule {
     var deadline: Double
     var timeout: Double
     var mostRounds: Int
+    /// Seconds after the deadline in which a run that has begun may end.
+    var grace = 10.0
+    /// The part of the time that is left after the first round and goes to what runs often.
+    var share = 0.4
     var quick: Bool
     var say: (String) -> Void
     var whisper: (String) -> Void
@@ -27,17 +31,19 @@ struct Schedule {
         var runner = Runner(tools: tools, lttng: LTTng(tools), timeout: timeout)
         var failed: Set<Key> = []
         var first: [Key: Sample] = [:]
-        var timed: [Key: [Int: Sample]] = [:]
+        var timed: [Key: [Int: [Sample]]] = [:]
         var cost: [Key: Double] = [:]
 
         func attempt(_ key: Key, round: Int) {
             let workload = workloads[key.workload], tracer = tracers[key.tracer]
             let began = Clock.now
             guard !failed.contains(key) else { return }
+            // What was never run before may take all of its time; the last one may take a little of what is not there.
+            runner.timeout = max(5, min(timeout, deadline + grace - began))
             do {
                 let sample = try runner.run(workload, tracer, thorough: round == 0)
-                if round == 0 { first[key] = sample } else { timed[key, default: [:]][round] = sample }
-                if round == 0, tracer.isSlow { timed[key, default: [:]][1] = sample }
+                if round == 0 { first[key] = sample } else { timed[key, default: [:]][round, default: []].append(sample) }
+                if round == 0, tracer.isSlow { timed[key, default: [:]][1] = [sample] }
             } catch {
                 failed.insert(key)
                 results.failures["\(workload.name) / \(Self.label(tracer))"] = "\(error)"
@@ -46,17 +52,16 @@ struct Schedule {
             whisper(String(format: "%6.2f s  %@ / %@", Clock.now - began, workload.name, Self.label(tracer)))
         }
 
-        for (index, workload) in workloads.enumerated() where !workload.countsItself {
-            do { try runner.tally(workload) } catch {
-                results.missingWorkloads[workload.name] = "\(error)"
-                for tracer in tracers.indices { failed.insert(Key(workload: index, tracer: tracer)) }
-            }
-        }
         var rounds = 0, stopped = false
+        var random = SplitMix(state: 6)
         func pass(_ round: Int, _ wanted: (Workload, Tracer) -> Bool) {
             for (w, workload) in workloads.enumerated() {
-                for (t, tracer) in tracers.enumerated() where wanted(workload, tracer) {
-                    if tracer.onlyPython, !workload.isPython { continue }
+                let chosen = tracers.indices.filter { t in
+                    wanted(workload, tracers[t]) && (!tracers[t].onlyPython || workload.isPython)
+                }
+                let bases = chosen.filter { tracers[$0].group == .untraced }
+                let others = chosen.filter { tracers[$0].group != .untraced }.shuffled(using: &random)
+                for t in bases + others + (round == 0 ? [] : bases) {
                     let key = Key(workload: w, tracer: t)
                     if Clock.now + (cost[key] ?? 0) > deadline { stopped = true } else { attempt(key, round: round) }
                 }
@@ -65,21 +70,42 @@ struct Schedule {
         }
         // What would take the time of all others in a quick run: what is slow and cannot be given less to do.
         func fits(_ workload: Workload, _ tracer: Tracer) -> Bool { !quick || !tracer.isHeavy || workload.countsItself }
-        // Loops first: they say most about a tracer in the least time.
-        for loops in [true, false] {
-            say(loops ? "loops: memory, losses, reports; round 1" : "real programs: memory, losses, reports; round 1")
-            pass(0) { workload, tracer in workload.countsItself == loops && tracer.often && fits(workload, tracer) }
-            pass(1) { workload, tracer in workload.countsItself == loops && tracer.often && fits(workload, tracer) }
+        // What is slow costs so much more than any disturbance that it need not be run again and again.
+        func isOften(_ workload: Workload, _ tracer: Tracer, _ round: Int) -> Bool {
+            guard tracer.often else { return !tracer.isSlow && round % 3 == 0 && round > 3 }
+            return !tracer.isDear || workload.countsItself || round % 3 == 1
         }
-        say("the rest, once")
-        pass(0) { workload, tracer in !tracer.often && (tracer.isSlow || !quick || tracer.group == .untraced) && fits(workload, tracer) }
-        pass(1) { workload, tracer in !tracer.often && !tracer.isSlow && fits(workload, tracer) }
-        for round in 2...max(2, mostRounds) where !stopped {
-            say("round \(round)")
-            pass(round) { workload, tracer in
-                (tracer.often || (round % 3 == 0 && !tracer.isSlow)) && fits(workload, tracer)
+        // Breadth first: times of everything that matters, then what else there is to know of it, then more of both.
+        say("round 1")
+        pass(1) { workload, tracer in tracer.often && fits(workload, tracer) }
+        say("memory, losses, reports")
+        pass(0) { workload, tracer in tracer.often && fits(workload, tracer) }
+        // What matters most gets its rounds before what is rare is run at all, but not more than its share of the time.
+        let began = Clock.now
+        var round = 2
+        func more(until end: Double) {
+            var last = 0.0
+            while round <= mostRounds, !stopped, Clock.now + last < end {
+                let start = Clock.now
+                say("round \(round)")
+                pass(round) { workload, tracer in isOften(workload, tracer, round) && fits(workload, tracer) }
+                round += 1
+                last = Clock.now - start
             }
         }
+        more(until: began + (deadline - began) * share)
+        for allocator in [Allocator.system, .tcmalloc, .jemalloc] {
+            say("the rest, once: \(allocator.rawValue)")
+            // In a quick run without memory and report where a mode differs only in the allocator below it.
+            pass(0) { workload, tracer in
+                !tracer.often && tracer.allocator == allocator && fits(workload, tracer)
+                    && (!quick || allocator == .system || tracer.isSlow || tracer.group == .untraced)
+            }
+            pass(-1) { workload, tracer in // with untraced runs of its own
+                (!tracer.often || tracer.group == .untraced) && !tracer.isSlow && tracer.allocator == allocator && fits(workload, tracer)
+            }
+        }
+        more(until: .infinity)
         results.rounds = rounds
         for (w, workload) in workloads.enumerated() {
             for (t, tracer) in tracers.enumerated() where tracer.group != .untraced {
@@ -88,10 +114,9 @@ struct Schedule {
                 let base = Key(workload: w, tracer: tracers.firstIndex { $0.group == .untraced && $0.allocator == tracer.allocator } ?? 0)
                 if let cell = cell(workload, tracer, first[key], timed[key] ?? [:], first[base], timed[base] ?? [:], runner) {
                     results.cells.append(cell)
-                } else if !fits(workload, tracer) {
-                    results.notRun.append("\(workload.name) / \(Self.label(tracer)): too slow for a quick run")
                 } else if !failed.contains(key) {
-                    results.notRun.append("\(workload.name) / \(Self.label(tracer)): the time was used up")
+                    let reason = fits(workload, tracer) ? "the time was used up" : "too slow for a quick run"
+                    results.notRun["\(Self.label(tracer)): \(reason)", default: []].append(workload.name)
                 }
             }
         }
@@ -102,12 +127,13 @@ struct Schedule {
     }
 
     private func cell(
-        _ workload: Workload, _ tracer: Tracer, _ first: Sample?, _ timed: [Int: Sample], _ baseFirst: Sample?,
-        _ baseTimed: [Int: Sample], _ runner: Runner
+        _ workload: Workload, _ tracer: Tracer, _ first: Sample?, _ timed: [Int: [Sample]], _ baseFirst: Sample?,
+        _ baseTimed: [Int: [Sample]], _ runner: Runner
     ) -> Results.Cell? {
         var ratio: [Double] = [], wall: [Double] = [], cpu: [Double] = [], all: [Double] = [], untraced: [Double] = []
-        for (round, sample) in timed.sorted(by: { $0.key < $1.key }) {
-            guard let base = baseTimed[round], sample.events > 0, base.events > 0 else { continue }
+        for (round, samples) in timed.sorted(by: { $0.key < $1.key }) {
+            guard let sample = Sample.mean(samples), let base = Sample.mean(baseTimed[round] ?? []), sample.events > 0, base.events > 0
+            else { continue }
             let with = sample.wall / sample.events, without = base.wall / base.events
             ratio.append(with / without)
             untraced.append(without * 1e9)
@@ -116,7 +142,7 @@ struct Schedule {
             all.append((sample.allCPU / sample.events - base.allCPU / base.events) * 1e9)
         }
         guard let untraced = Estimate(untraced) else { return nil }
-        let events = timed.values.first?.events ?? 0
+        let events = timed.values.first?.first?.events ?? 0
         var cell = Results.Cell(
             workload: workload.name, tracer: tracer.name, group: tracer.group, mode: tracer.mode, depth: tracer.depth,
             allocator: tracer.allocator, events: events, untracedNsPerEvent: untraced.median, ratio: Estimate(ratio),
@@ -131,10 +157,15 @@ struct Schedule {
         cell.eventsSeen = first.sighting.events
         cell.allocationsSeen = first.sighting.allocations
         cell.eventsLost = first.sighting.lost
-        // What is recorded includes what the program does before and after its loop, so only too few of them are losses.
-        if cell.eventsLost == nil, let seen = first.sighting.events, workload.countsItself { cell.eventsLost = max(0, first.events - seen) }
-        if cell.eventsLost == nil, let seen = first.sighting.allocations, workload.countsItself {
-            cell.eventsLost = max(0, (first.events / 2 - seen).rounded())
+        // What is recorded includes what the program does before and after its loop, so only too few of them are losses. Programs
+        // that do not do the same each time are held against their tracer's own word only.
+        if workload.isRepeatable {
+            if let seen = first.sighting.events {
+                cell.eventsLost = max(cell.eventsLost ?? 0, first.events - seen)
+            } else if let seen = first.sighting.allocations {
+                let made = runner.tallies[Runner.key(workload, tracer.divisor)]?.allocations ?? (first.events / 2).rounded(.down)
+                cell.eventsLost = max(cell.eventsLost ?? 0, made - seen)
+            }
         }
         return cell
     }

@@ -2,16 +2,20 @@
 //
 // Medians with what they are worth.
 
-/// A median, the spread of what it was taken from, and an interval that holds the true median with 95 % confidence.
+/// A median, the spread of what it was taken from, and an interval that holds the true value with 95 % confidence.
 struct Estimate: Codable {
     var median: Double
     /// First and third quartile.
     var lowQuartile: Double
     var highQuartile: Double
-    /// Bootstrap: 2.5th and 97.5th percentile of the medians of 1,000 resamples.
+    /// From eight values up, bootstrap: 2.5th and 97.5th percentile of the medians of 1,000 resamples. Of fewer there are too few
+    /// different resamples: mean and Student's t.
     var low: Double
     var high: Double
     var runs: Int
+
+    /// The interval holds 0: the median is not told apart from nothing.
+    var isNoise: Bool { runs > 1 && low <= 0 && high >= 0 }
 
     init?(_ values: [Double]) {
         guard !values.isEmpty else { return nil }
@@ -20,6 +24,15 @@ struct Estimate: Codable {
         lowQuartile = Self.quantile(sorted, 0.25)
         highQuartile = Self.quantile(sorted, 0.75)
         runs = values.count
+        if runs < 8 {
+            // Two-sided, 95 %, for 1 to 6 degrees of freedom.
+            let t = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447]
+            let mean = values.reduce(0, +) / Double(runs)
+            let deviation = runs > 1 ? (values.map { ($0 - mean) * ($0 - mean) }.reduce(0, +) / Double(runs - 1)).squareRoot() : 0
+            let reach = runs > 1 ? t[runs - 2] * deviation / Double(runs).squareRoot() : 0
+            (low, high) = (min(median, mean - reach), max(median, mean + reach))
+            return
+        }
         var random = SplitMix(state: 20)
         let medians = (0..<1000).map { _ in
             Self.quantile(sorted.map { _ in sorted[Int(random.next() % UInt64(sorted.count))] }.sorted(), 0.5)

@@ -78,6 +78,14 @@ struct Toolbox {
             problems["containers"] = "no C++ compiler found"
             problems["templates.ii"] = "no C++ compiler found"
         }
+        // Programs that would be over before anything can be told of them get more of the same.
+        for (name, times) in [("little", 1), ("few", 4), ("many", 12)] {
+            let queries = try String(contentsOfFile: source("queries.sql"), encoding: .utf8)
+            try String(repeating: queries, count: times).write(toFile: binary("queries-\(name).sql"), atomically: true, encoding: .utf8)
+            let shapes = try String(contentsOfFile: source("shapes.swift"), encoding: .utf8)
+            try (0..<3 * times).map { "enum Part\($0) {\n\(shapes)}\n" }.joined()
+                .write(toFile: binary("shapes-\(name).swift"), atomically: true, encoding: .utf8)
+        }
         if let problem = problems["workload"] ?? problems["meter.so"] { throw Missing(description: problem) }
         return problems
     }

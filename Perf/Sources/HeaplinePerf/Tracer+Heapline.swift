@@ -67,7 +67,7 @@ extension Tracer {
         tracers.append(hooksOnly(tools, allocator: .system))
         add("count", [0], .system, often: [0])
         add("sample", quick ? [32] : [0, 8, 32, 64], .system, often: [32])
-        add("leaks", quick ? [0, 32] : [0, 8, 32, 64], .system, often: quick ? [] : [32])
+        add("leaks", quick ? [0, 32] : [0, 8, 32, 64], .system, often: [32])
         add("all", quick ? [0, 32] : [0, 8, 32, 64], .system, often: [0, 32])
         if Toolbox.library("libjemalloc.so.2") != nil {
             var hooks = hooksOnly(tools, allocator: .jemalloc)

@@ -40,9 +40,7 @@ extension Tracer {
         for name in ["massif", "dhat"] {
             peer(name == "massif" ? "Massif" : "DHAT", needs: [tool("valgrind")]) { valgrind($0[0], name) }
         }
-        let python = Toolbox.find("python3")
-        let memray = python.map { tools.capture([$0, "-c", "import memray"]).status == 0 } ?? false
-        peer("memray", needs: [("the Python module memray", memray ? python : nil)]) { memrayRun($0[0]) }
+        peer("memray", needs: [("memray on PATH or as a module of python3", memray(tools))]) { memrayRun($0[0]) }
         peer("bytehound", needs: [library("libbytehound.so"), tool("bytehound")]) { paths in
             var tracer = Tracer(name: "", group: .peer, records: [.counts, .stack, .time, .thread, .address, .frees], divisor: 12)
             tracer.prepare = { launch in
@@ -59,9 +57,20 @@ extension Tracer {
         tracer.prepare = { launch in
             launch.arguments = [path] + (raw ? ["-r"] : []) + ["-o", "\(launch.folder)/heaptrack"] + launch.arguments
         }
+        tracer.isDear = !raw
+        tracer.sighting = { run, report in
+            Sighting(allocations: number(after: "\tallocations:", in: run) ?? number(after: "calls to allocation functions: ", in: report))
+        }
+        // As heaptrack says what to do with raw data at the end of such a run.
+        let interpreter = URL(fileURLWithPath: path).resolvingSymlinksInPath().deletingLastPathComponent().deletingLastPathComponent().path
+            + "/lib/heaptrack/libexec/heaptrack_interpret"
         if !raw {
             tracer.report = { folder, _ in [printer, "\(folder)/heaptrack.zst"] }
-            tracer.sighting = { run, _ in Sighting(allocations: number(after: "\tallocations:", in: run)) }
+        } else if FileManager.default.isExecutableFile(atPath: interpreter), Toolbox.find("zstd") != nil {
+            tracer.report = { folder, _ in
+                let file = "'\(folder)/heaptrack"
+                return ["/bin/sh", "-c", "zstd -dcq \(file).raw.zst' | '\(interpreter)' | zstd -cq > \(file).zst' && '\(printer)' \(file).zst'"]
+            }
         }
         return tracer
     }
@@ -136,9 +145,17 @@ extension Tracer {
         return tracer
     }
 
+    /// The Python that has memray: python3's own, or that of the `memray` on PATH, as in an environment of its own.
+    private static func memray(_ tools: Toolbox) -> String? {
+        let script = Toolbox.find("memray").flatMap { try? String(contentsOfFile: $0, encoding: .utf8) }
+        let interpreter = script?.split(separator: "\n").first.flatMap { $0.hasPrefix("#!") ? String($0.dropFirst(2)) : nil }
+        return [Toolbox.find("python3"), interpreter].compactMap { $0 }.first { tools.capture([$0, "-c", "import memray"]).status == 0 }
+    }
+
     private static func memrayRun(_ python: String) -> Tracer {
         var tracer = Tracer(name: "", group: .peer, records: [.counts, .stack, .time, .thread, .address, .frees])
         tracer.onlyPython = true
+        tracer.isDear = true
         tracer.prepare = { launch in
             launch.arguments = [python, "-m", "memray", "run", "--native", "-q", "-o", "\(launch.folder)/memray.bin"] + launch.arguments.dropFirst()
         }

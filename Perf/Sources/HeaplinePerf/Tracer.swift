@@ -60,6 +60,8 @@ struct Tracer {
     var isSlow = false
     /// Not for real programs in a quick run.
     var isHeavy = false
+    /// Takes as long as all others together on real programs: runs there in every third round.
+    var isDear = false
     /// The part of the events a tracer this slow is given, where the workload can be made smaller.
     var divisor = 1
     /// Its own part in CPU time and memory is in daemons that run all the time.

@@ -72,6 +72,8 @@ struct hl_tracer {
     /// After it, with its result (null for HL_ENTRY_FREE).
     void (*after)(void *_Nullable context, struct hl_chip *chip, struct hl_traced_call *call,
                   void *_Nullable result);
+    /// The chip is about to be destroyed; it calls nothing of this afterwards.
+    void (*_Nullable chip_ends)(void *_Nullable context, struct hl_chip *chip);
 };
 
 /// The surroundings of one chip.

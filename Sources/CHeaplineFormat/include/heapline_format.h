@@ -51,9 +51,15 @@ enum hl_kind {
     HL_KIND_ALLOC_FAIL = 6,   // the allocator returned null: size, stack
     HL_KIND_MAP = 7,          // mmap, mremap's new part, brk up: address, size (only when asked for)
     HL_KIND_UNMAP = 8,        // munmap, mremap's old part, brk down: address, size
-    HL_KIND_SWITCH = 9,       // an emulated core now runs `thread` (size: 0 task, 1 interrupt, 2 idle)
+    HL_KIND_SWITCH = 9,       // emulated core `address` now runs `thread`; size: enum hl_switch
     HL_KIND_COUNT_
 };
+
+// What an emulated core runs from a HL_KIND_SWITCH on, until the next one with the same core number in `address`
+// (0 or 1; `stack` is HL_ROOT_NONE). A recording begins with one such record per core for what runs there then, so a
+// core's timeline has no gap. `thread` is a task's index as in HL_NOTE_THREAD, the idle tasks' own for HL_SWITCH_IDLE.
+// A task runs on one core at a time; a core that nothing was said about does not exist on the chip.
+enum hl_switch { HL_SWITCH_TASK = 0, HL_SWITCH_INTERRUPT = 1, HL_SWITCH_IDLE = 2 };
 
 // One event. `time_kind` is (ticks << 8) | kind, and is written last where slots are reserved before being filled.
 struct hl_record {
@@ -104,7 +110,7 @@ enum hl_note_kind {
     HL_NOTE_NONE = 0,
     HL_NOTE_PROCESS = 1,       // struct hl_note_process, then exe path, NUL, arguments each ended by NUL
     HL_NOTE_MODULE = 2,        // struct hl_note_module, then path
-    HL_NOTE_MODULE_GONE = 3,   // u64 start address of a module noted before
+    HL_NOTE_MODULE_GONE = 3,   // struct hl_note_module_gone: a module noted before was unmapped
     HL_NOTE_THREAD = 4,        // struct hl_note_thread, then name
     HL_NOTE_THREAD_END = 5,    // u32 thread index
     HL_NOTE_MARK = 6,          // text
@@ -116,7 +122,8 @@ enum hl_note_kind {
     HL_NOTE_EXIT = 12,         // struct hl_note_exit, written by the collector
     HL_NOTE_RSS = 13,          // u64 resident bytes, written by the collector now and then
     HL_NOTE_REGION = 14,       // struct hl_note_region, then name: a heap region of an emulated chip
-    HL_NOTE_LOG = 15,          // u32 thread, u32 level, then text: a log line of an emulated chip
+    HL_NOTE_LOG = 15,          // u32 thread, u32 level (1 error, 2 warning, 3 information, 4 debug, 5 verbose), then
+                               // text, without its line feed: a log line of an emulated chip
     HL_NOTE_BLOCK = 16,        // struct hl_note_block: verdict and first word of a block alive at a dump
     HL_NOTE_DUMP = 17,         // text: a dump of the live set ends here (its HL_NOTE_BLOCKs come before)
     HL_NOTE_ENVIRONMENT = 18,  // NUL-separated NAME=VALUE that matter (allocator, HEAPLINE_…)
@@ -142,6 +149,10 @@ struct hl_note_module {
     uint64_t end;   // one past the highest
     uint8_t build_id_bytes;
     uint8_t build_id[31];
+};
+struct hl_note_module_gone {
+    uint64_t start;
+    uint64_t nodes; // stack nodes made by then: ids from here on are never in it, those before never in a later one there
 };
 struct hl_note_thread {
     uint32_t thread; // index used in records

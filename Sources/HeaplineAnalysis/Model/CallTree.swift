@@ -35,6 +35,14 @@ public final class CallTree {
         public var standardErrors: Site.StandardErrors?
     }
 
+    /// Who freed blocks of a stack, by name.
+    public struct Freed: Sendable, Hashable {
+        /// The innermost call of the stack that freed them.
+        public var node: Int
+        public var blocks: UInt64
+        public var bytes: UInt64
+    }
+
     /// Ids below this are roots; id = ``StackEnd`` raw value.
     public static let rootCount = 16
 
@@ -46,6 +54,8 @@ public final class CallTree {
     public private(set) var sites: [StackSums] = []
     /// For each of the history's sites, its index in ``sites``.
     public private(set) var siteOf: [Int] = []
+    /// For indexes into ``sites``, who freed blocks of it, most blocks first. Empty unless the stacks of frees were recorded.
+    public private(set) var freedBy: [Int: [Freed]] = [:]
     /// What kept functions from having names or lines, by module; the order is that of the modules' paths.
     public private(set) var symbolProblems: [SymbolProblem] = []
 
@@ -61,7 +71,7 @@ public final class CallTree {
         var merged: [Int: Int] = [:]
         siteOf.reserveCapacity(history.sites.count)
         for site in history.sites {
-            let node = node(of: site, naming)
+            let node = node(site.process, site.stack, naming)
             let index = merged[node] ?? sites.count
             if index == sites.count {
                 merged[node] = index
@@ -71,8 +81,20 @@ public final class CallTree {
             siteOf.append(index)
         }
         for growth in history.growth { sites[siteOf[growth.site]].reallocations &+= growth.reallocations }
+        addFrees(naming)
         frameIndex = [:]
         nodeIndex = [:]
+    }
+
+    private func addFrees(_ naming: StackNaming) {
+        var sums: [Int: [Int: Freed]] = [:]  // by site and node
+        for release in history.releases {
+            let node = node(history.sites[release.site].process, release.stack, naming)
+            let nothing = Freed(node: node, blocks: 0, bytes: 0)
+            sums[siteOf[release.site], default: [:]][node, default: nothing].blocks &+= release.blocks
+            sums[siteOf[release.site], default: [:]][node, default: nothing].bytes &+= release.bytes
+        }
+        freedBy = sums.mapValues { $0.values.sorted { ($1.blocks, $0.node) < ($0.blocks, $1.node) } }
     }
 
     /// The calls of a stack, inner to outer.
@@ -107,14 +129,14 @@ public final class CallTree {
 
     // MARK: Building
 
-    private func node(of site: Site, _ naming: StackNaming) -> Int {
-        let table = history.trace.nodes(of: site.process)
+    private func node(_ process: Int, _ stack: Int, _ naming: StackNaming) -> Int {
+        let table = history.trace.nodes(of: process)
         // Outwards until a call that is known already, then inwards again.
         var path: [Int] = []
-        var at = site.stack
+        var at = stack
         var known: Int?
         while let call = table.node(at) {
-            known = naming.known(site.process, at)
+            known = naming.known(process, at)
             if known != nil { break }
             path.append(at)
             at = call.parent
@@ -122,8 +144,8 @@ public final class CallTree {
         let root = table.isRoot(at) ? at : StackEnd.missing.rawValue
         var node = known ?? (StackEnd(rawValue: root) == nil ? StackEnd.missing.rawValue : root)
         for id in path.reversed() {
-            for frame in naming.frames(site.process, id).reversed() { node = child(of: node, frame) }
-            naming.remember(site.process, id, node)
+            for frame in naming.frames(process, id).reversed() { node = child(of: node, frame) }
+            naming.remember(process, id, node)
         }
         return node
     }

@@ -44,6 +44,9 @@ public final class History {
     public let lifetimes: Histogram
     /// What reallocations did, by the stack that made them; only stacks that made some.
     public let growth: [Growth]
+    /// Who freed what, where the stacks of frees were recorded: pairs of a site and a stack that freed blocks of it. What
+    /// realloc ended, and frees that were recorded before their allocation, are not in it.
+    public let releases: [Release]
     /// When the last event or note was, in nanoseconds since the trace's start.
     public let duration: UInt64
     /// Events read.
@@ -59,7 +62,7 @@ public final class History {
     init(
         trace: Trace, options: HistoryOptions, totals: Totals, processTotals: [Totals], sites: [Site],
         threads: [ThreadHistory], timeline: Timeline, activity: Activity?, sizes: Histogram, lifetimes: Histogram, growth: [Growth],
-        duration: UInt64, eventCount: UInt64, mappedBytes: UInt64, unmappedBytes: UInt64, gaps: [Gap],
+        releases: [Release], duration: UInt64, eventCount: UInt64, mappedBytes: UInt64, unmappedBytes: UInt64, gaps: [Gap],
         live: [LiveTableBox]
     ) {
         self.trace = trace
@@ -73,6 +76,7 @@ public final class History {
         self.sizes = sizes
         self.lifetimes = lifetimes
         self.growth = growth
+        self.releases = releases
         self.duration = duration
         self.eventCount = eventCount
         self.mappedBytes = mappedBytes
@@ -210,6 +214,16 @@ public struct Growth: Sendable, Hashable {
     public var bytesGrown: UInt64
     /// The longest chain of reallocations of one block that ended here; 255 stands for that many or more.
     public var longestChain: Int
+}
+
+/// Blocks of one site that one stack freed.
+public struct Release: Sendable, Hashable {
+    /// An index into ``History/sites``.
+    public var site: Int
+    /// A stack node of the site's process.
+    public var stack: Int
+    public var blocks: UInt64
+    public var bytes: UInt64
 }
 
 /// A reason why totals are not the whole truth.

@@ -131,7 +131,7 @@ final class HistoryBuilder {
         return History(
             trace: trace, options: options, totals: all, processTotals: each, sites: sites(unit, departed: departed),
             threads: threads(unit), timeline: shared.timeline.divided(by: unit), activity: activity,
-            sizes: shared.sizes.histogram(unit: unit), lifetimes: shared.lifetimes.histogram(unit: unit), growth: growth(unit), duration: duration,
+            sizes: shared.sizes.histogram(unit: unit), lifetimes: shared.lifetimes.histogram(unit: unit), growth: growth(unit), releases: releases(unit), duration: duration,
             eventCount: events, mappedBytes: mapped, unmappedBytes: unmapped, gaps: gaps(),
             live: states.filter { isChosen($0.history.id) }.map { $0.history.takeLive() })
     }
@@ -253,6 +253,13 @@ final class HistoryBuilder {
                     longestChain: Int(sums.longest)))
         }
         return result
+    }
+
+    private func releases(_ unit: UInt64) -> [Release] {
+        let sorted = shared.releases.sorted { ($0.key.site, $0.key.stack) < ($1.key.site, $1.key.stack) }
+        return sorted.map { key, sums in
+            Release(site: Int(key.site), stack: Int(key.stack), blocks: sums.blocks / unit, bytes: sums.bytes / unit)
+        }
     }
 
     /// Resident bytes into the timeline: each bucket shows what was last seen, summed over processes.

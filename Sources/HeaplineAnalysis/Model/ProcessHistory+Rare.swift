@@ -102,6 +102,15 @@ extension ProcessHistory {
 
     // MARK: Sites and time
 
+    /// Who freed a block, where the stacks of frees were recorded.
+    @inline(never)
+    mutating func remember(_ block: LiveBlock, freedAt stack: UInt32, _ shared: inout SharedHistory) {
+        let (count, size) = weight?.weigh(block.size) ?? (1, block.size)
+        let key = ReleaseKey(site: block.site, stack: stack)
+        shared.releases[key, default: ReleaseSums()].blocks &+= count
+        shared.releases[key, default: ReleaseSums()].bytes &+= size
+    }
+
     @inline(never)
     mutating func newSite(_ stack: Int, _ shared: inout SharedHistory) -> Int {
         let index = shared.sites.count

@@ -21,6 +21,7 @@ struct SharedHistory: ~Copyable {
     var lifetimes = Histogram.Counters()
     var timeline = Timeline()
     var activity: ActivityRecorder?
+    var releases: [ReleaseKey: ReleaseSums] = [:]  // empty unless the stacks of frees were recorded
     var now = Timeline.Now()  // of processes that run
     var peakBytes: UInt64 = 0
     var peakBlocks: UInt64 = 0
@@ -33,6 +34,17 @@ struct SharedHistory: ~Copyable {
 struct SiteKey: BitwiseCopyable {
     var process: UInt32
     var stack: UInt32
+}
+
+/// Where blocks of a site were freed: the stack is of the same process.
+struct ReleaseKey: Hashable {
+    var site: UInt32
+    var stack: UInt32
+}
+
+struct ReleaseSums {
+    var blocks: UInt64 = 0
+    var bytes: UInt64 = 0
 }
 
 struct ProcessHistory: ~Copyable {
@@ -108,6 +120,7 @@ struct ProcessHistory: ~Copyable {
                 var block = LiveBlock(address: 0, size: 0, stamp: 0, site: 0, thread: 0)
                 if live.remove(record.address, into: &block) {
                     release(block, ticks, freedBy: thread, &shared)
+                    if record.stack != HL_ROOT_NONE.rawValue { remember(block, freedAt: record.stack, &shared) }
                 } else {
                     freeOfNothing(record.address, ticks, by: thread)
                 }

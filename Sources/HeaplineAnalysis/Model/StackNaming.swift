@@ -12,16 +12,11 @@ final class StackNaming {
     private var names: [[SymbolFrame]] = []
     private(set) var problems: [SymbolProblem] = []
 
-    /// One address to name.
-    private struct Place: Hashable {
-        var address: UInt64
-        var isExact: Bool
-    }
-    /// Where a name is to go.
+    /// Where a name is to go, and the place it is of.
     private struct Wish {
         var process: Int
         var node: Int
-        var place: Place
+        var address: UInt64
     }
 
     init(_ history: History, _ options: SymbolizerOptions) throws(TraceError) {
@@ -32,39 +27,34 @@ final class StackNaming {
             canonical.append([Int32](repeating: -1, count: count))
         }
         var wishes: [ModuleImage: [Wish]] = [:]
-        var order: [ModuleImage] = []
-        var images: [[ModuleImage]] = trace.processes.map { $0.modules.map(Self.image) }
-        for site in history.sites {
-            let table = trace.nodes(of: site.process)
-            var at = site.stack
-            while let call = table.node(at), nodeNames[site.process][at] == -1 {
-                nodeNames[site.process][at] = -2  // wanted
-                if let embedded = trace.embeddedFrames(process: site.process, pc: call.pc) {
-                    name(site.process, at, embedded.map(SymbolFrame.init))
+        let places = CodePlaces(trace)
+        func want(_ process: Int, _ stack: Int) {
+            let table = trace.nodes(of: process)
+            var at = stack
+            while let call = table.node(at), nodeNames[process][at] == -1 {
+                nodeNames[process][at] = -2  // wanted
+                if let embedded = trace.embeddedFrames(process: process, pc: call.pc) {
+                    name(process, at, embedded.map(SymbolFrame.init))
                 } else {
                     let frame = StackFrame(pc: call.pc, isExact: call.isExact, node: at)
-                    let (image, place) = place(of: frame, process: site.process, &images)
-                    if wishes[image] == nil { order.append(image) }
-                    wishes[image, default: []].append(Wish(process: site.process, node: at, place: place))
+                    let (image, address) = places.place(of: frame, process: process)
+                    wishes[image, default: []].append(Wish(process: process, node: at, address: address))
                 }
                 at = call.parent
             }
         }
-        let symbolizer = Symbolizer(options: options, embedded: embedded())
-        for image in order.sorted(by: { $0.path < $1.path }) {
-            for isExact in [false, true] {
-                let asked = (wishes[image] ?? []).filter { $0.place.isExact == isExact }
-                guard !asked.isEmpty else { continue }
-                let found = symbolizer.symbolize(
-                    module: image, addresses: asked.map(\.place.address), kind: isExact ? .instruction : .returnAddress)
-                var known: [UInt64: Int32] = [:]
-                for (wish, frames) in zip(asked, found) {
-                    if let index = known[wish.place.address] {
-                        nodeNames[wish.process][wish.node] = index
-                    } else {
-                        name(wish.process, wish.node, frames)
-                        known[wish.place.address] = nodeNames[wish.process][wish.node]
-                    }
+        for site in history.sites { want(site.process, site.stack) }
+        for release in history.releases { want(history.sites[release.site].process, release.stack) }
+        let symbolizer = Symbolizer(options: options.dated(trace), embedded: trace.embeddedSymbols())
+        for (image, asked) in wishes.sorted(by: { $0.key.path < $1.key.path }) {
+            let found = symbolizer.symbolize(module: image, addresses: asked.map(\.address), kind: .instruction)
+            var known: [UInt64: Int32] = [:]
+            for (wish, frames) in zip(asked, found) {
+                if let index = known[wish.address] {
+                    nodeNames[wish.process][wish.node] = index
+                } else {
+                    name(wish.process, wish.node, frames)
+                    known[wish.address] = nodeNames[wish.process][wish.node]
                 }
             }
         }
@@ -90,43 +80,6 @@ final class StackNaming {
     private func name(_ process: Int, _ node: Int, _ frames: [SymbolFrame]) {
         names.append(frames.isEmpty ? [SymbolFrame(function: "0x0", module: "")] : frames)
         nodeNames[process][node] = Int32(names.count - 1)
-    }
-
-    /// The module of a call and the address within it.
-    private func place(of frame: StackFrame, process: Int, _ images: inout [[ModuleImage]]) -> (ModuleImage, Place) {
-        let modules = trace.processes[process].modules
-        let address = frame.isExact ? frame.pc : frame.pc &- 1
-        var best: Int?
-        for (index, module) in modules.enumerated() where module.start <= address && address < module.end {
-            if best == nil || module.firstNode <= frame.node { best = index }
-        }
-        guard let best else {
-            let image = ModuleImage.runtimeCode(processID: Int(trace.processes[process].pid))
-            return (image, Place(address: frame.pc, isExact: frame.isExact))
-        }
-        return (images[process][best], Place(address: frame.pc &- modules[best].bias, isExact: frame.isExact))
-    }
-
-    /// A module as a file: without where it was loaded, so that all processes share it.
-    private static func image(_ module: TraceModule) -> ModuleImage {
-        ModuleImage(path: module.path, buildID: module.buildID)
-    }
-
-    /// Symbols that came with the trace. Damaged ones are left out: the files may still be there.
-    private func embedded() -> EmbeddedSymbols {
-        var result = EmbeddedSymbols()
-        do throws(TraceError) {
-            try trace.embeddedSymbols { _, bytes in
-                if let part = try? EmbeddedSymbols(decoding: bytes) {
-                    for (key, frames) in part.modules {
-                        result.modules[key, default: [:]].merge(frames) { _, newer in newer }
-                    }
-                }
-            }
-        } catch {
-            return result
-        }
-        return result
     }
 }
 

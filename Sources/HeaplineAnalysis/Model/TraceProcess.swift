@@ -89,12 +89,12 @@ public struct TraceModule: Sendable, Hashable {
     public var loadedTicks: UInt64
     /// When it was unloaded; nil when it stayed.
     public var unloadedTicks: UInt64?
-    /// How many stack nodes of the process were known when the module appeared: later ids may lie in it.
-    public var firstNode: Int
+    /// One past the last stack node whose code can be the module's: the number of nodes when it was unloaded.
+    public var endNode: Int
 
     public init(
         path: String, bias: UInt64, start: UInt64, end: UInt64, buildID: [UInt8] = [], loadedTicks: UInt64 = 0,
-        unloadedTicks: UInt64? = nil, firstNode: Int = 0
+        unloadedTicks: UInt64? = nil, endNode: Int = .max
     ) {
         self.path = path
         self.bias = bias
@@ -103,7 +103,21 @@ public struct TraceModule: Sendable, Hashable {
         self.buildID = buildID
         self.loadedTicks = loadedTicks
         self.unloadedTicks = unloadedTicks
-        self.firstNode = firstNode
+        self.endNode = endNode
+    }
+}
+
+extension TraceProcess {
+    /// The index in ``modules`` of the one that held the code of `frame`: where several used the same addresses one after the
+    /// other, the one that was there when the frame was first seen.
+    public func module(of frame: StackFrame) -> Int? {
+        let address = frame.isExact ? frame.pc : frame.pc &- 1
+        var last: Int?
+        for (index, module) in modules.enumerated() where module.start <= address && address < module.end {
+            if frame.node < module.endNode { return index }
+            last = index
+        }
+        return last
     }
 }
 

@@ -12,6 +12,8 @@ package final class HeaplineSource: TraceSource {
     package private(set) var state = TraceState.unfinished
     package private(set) var startUnixNanoseconds: UInt64 = 0
     package private(set) var processes: [TraceProcess] = []
+    /// Where the chunk lies that closes the file; more chunks may be written in its place.
+    private(set) var contentEnd: UInt64 = 0
 
     private let reader: ChunkReader
     private var tables: [NodeTable] = []
@@ -62,6 +64,7 @@ package final class HeaplineSource: TraceSource {
             add(fixed)
             return
         case HL_CHUNK_END:
+            if state != .complete { contentEnd = chunk.offset }
             state = .complete
             return
         case HL_CHUNK_EVENTS, HL_CHUNK_NODES, HL_CHUNK_NOTES, HL_CHUNK_COUNTS, HL_CHUNK_SYMBOLS, HL_CHUNK_MEMORY:
@@ -86,10 +89,9 @@ package final class HeaplineSource: TraceSource {
         case HL_CHUNK_NOTES:
             let bytes = unsafe try reader.payload(chunk)
             var hasBlocks = false
-            let known = tables[process].count
             let sound = unsafe NoteParser.forEach(bytes, count: Int(header.count)) { note in
                 if note.kind == HL_NOTE_BLOCK { hasBlocks = true }
-                return NoteParser.take(note, into: &processes[process], nodesKnown: known)
+                return NoteParser.take(note, into: &processes[process])
             }
             guard sound else { throw reader.damaged(chunk, "has damaged notes") }
             if hasBlocks { noteChunks.append(chunk) }

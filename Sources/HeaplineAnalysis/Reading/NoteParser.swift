@@ -36,7 +36,7 @@ struct NoteParser {
     }
 
     /// Takes one note into `process`. Returns false when the note is damaged.
-    static func take(_ note: Note, into process: inout TraceProcess, nodesKnown: Int) -> Bool {
+    static func take(_ note: Note, into process: inout TraceProcess) -> Bool {
         let bytes = unsafe note.payload
         func text(_ from: Int) -> String { unsafe String(decoding: bytes.dropFirst(from), as: UTF8.self) }
         func say(_ kind: TraceNote.Kind) { process.notes.append(TraceNote(ticks: note.ticks, kind: kind)) }
@@ -55,11 +55,12 @@ struct NoteParser {
             process.modules.append(
                 TraceModule(
                     path: text(MemoryLayout<hl_note_module>.size), bias: fixed.bias, start: fixed.start,
-                    end: fixed.end, buildID: idBytes, loadedTicks: note.ticks, firstNode: nodesKnown))
+                    end: fixed.end, buildID: idBytes, loadedTicks: note.ticks))
         case HL_NOTE_MODULE_GONE:
-            guard let start = unsafe load(bytes, as: UInt64.self) else { return false }
-            if let index = process.modules.lastIndex(where: { $0.start == start && $0.unloadedTicks == nil }) {
+            guard let gone = unsafe load(bytes, as: hl_note_module_gone.self) else { return false }
+            if let index = process.modules.lastIndex(where: { $0.start == gone.start && $0.unloadedTicks == nil }) {
                 process.modules[index].unloadedTicks = note.ticks
+                process.modules[index].endNode = Int(clamping: gone.nodes)
             }
         case HL_NOTE_THREAD:
             guard let fixed = unsafe load(bytes, as: hl_note_thread.self) else { return false }

@@ -51,12 +51,14 @@ public final class Trace {
     /// The module that held the code of `frame`: where several used the same addresses one after the other, the one that
     /// was there when the frame was first seen.
     public func module(of frame: StackFrame, process: Int) -> TraceModule? {
-        let address = frame.isExact ? frame.pc : frame.pc &- 1
-        var best: TraceModule?
-        for module in processes[process].modules where module.start <= address && address < module.end {
-            if best == nil || module.firstNode <= frame.node { best = module }
-        }
-        return best
+        processes[process].module(of: frame).map { processes[process].modules[$0] }
+    }
+
+    /// When the recording ended, in nanoseconds since 1970; nil when the file does not say.
+    public var endUnixNanoseconds: UInt64? {
+        guard startUnixNanoseconds > 0 else { return nil }
+        let last = processes.map { $0.clock.nanoseconds($0.lastKnownTicks) }.max() ?? 0
+        return startUnixNanoseconds &+ last
     }
 
     /// Blocks that the program described when it dumped its live set, in order.

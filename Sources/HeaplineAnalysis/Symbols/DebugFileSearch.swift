@@ -83,7 +83,7 @@ struct DebugFileSearch {
     private func hasChanged(_ module: ModuleImage, _ path: String) -> Bool {
         guard let now = Self.identity(of: path) else { return false }
         if let recorded = module.fileIdentity { return recorded != now }
-        return options.recordingEnd.map { now.modificationSeconds > $0 } ?? false
+        return options.recordingEnd.map { now.modified > $0 } ?? false
     }
 
     private func use(_ path: String, _ file: ELFFile, into found: inout ModuleSymbols) {
@@ -93,12 +93,18 @@ struct DebugFileSearch {
         }
     }
 
+    // Those of the recorded machine's files, then this machine's: what is found is checked, so both may be right.
+    private var debugDirectories: [String] {
+        let own = options.debugDirectories
+        return options.sysroot.isEmpty ? own : own.filter { $0.hasPrefix("/") }.map { options.sysroot + $0 } + own
+    }
+
     // DIR/.build-id/ab/cdef….debug
     private func findByBuildID(_ id: [UInt8], _ path: String, into found: inout ModuleSymbols) {
         guard id.count > 1 else { return }
         let hex = SymbolProblem.hex(id)
-        for directory in options.debugDirectories {
-            let candidate = "\(options.sysroot)\(directory)/.build-id/\(hex.prefix(2))/\(hex.dropFirst(2)).debug"
+        for directory in debugDirectories {
+            let candidate = "\(directory)/.build-id/\(hex.prefix(2))/\(hex.dropFirst(2)).debug"
             guard case .success(let file) = Self.open(candidate) else { continue }
             guard file.buildID == id else {
                 found.problems.append(.debugFileMismatch(path: path, debugFile: candidate))
@@ -117,7 +123,7 @@ struct DebugFileSearch {
         let inRoot = directory.dropFirst(options.sysroot.count)
         let candidates =
             ["\(directory)/\(link.name)", "\(directory)/.debug/\(link.name)"]
-            + options.debugDirectories.map { "\(options.sysroot)\($0)\(inRoot)/\(link.name)" }
+            + debugDirectories.map { "\($0)\(inRoot)/\(link.name)" }
         for candidate in candidates where candidate != path {
             guard case .success(let file) = Self.open(candidate) else { continue }
             guard DebugLinkChecksum.checksum(file.store) == link.crc else {

@@ -6,7 +6,8 @@
 //     "HLSY" version=1
 //     strings   count { length bytes }
 //     frames    count { function file+1 line+1 flags }        file, line: 0 for none; flags: bit 0 inlined
-//     modules   count { buildID-length bytes path addresses }
+//     modules   count { buildID-length bytes path problems addresses }
+//     problems  count { summary remedy }                      what kept names or lines away
 //     addresses count { delta frame-count { frame } }         in order, each as the distance from the one before
 //
 // A frame does not name its module: that is the one it is listed under. Equal tables have equal bytes.
@@ -62,6 +63,12 @@ extension EmbeddedSymbols {
             Self.put(UInt64(key.buildID.count), &body)
             body += key.buildID
             Self.put(UInt64(strings.index(of: key.path)), &body)
+            let problems = problems[key] ?? []
+            Self.put(UInt64(problems.count), &body)
+            for problem in problems {
+                Self.put(UInt64(strings.index(of: problem.summary)), &body)
+                Self.put(UInt64(strings.index(of: problem.remedy)), &body)
+            }
             Self.put(UInt64(places.count), &body)
             var previous: UInt64 = 0
             for (place, list) in places.sorted(by: { $0.key < $1.key }) {
@@ -110,6 +117,12 @@ extension EmbeddedSymbols {
         for _ in 0..<(try reader.count()) {
             let buildID = try reader.bytes(count: reader.count())
             let path = strings[try reader.index(below: strings.count)]
+            var problems: [SymbolProblem] = []
+            for _ in 0..<(try reader.count()) {
+                let summary = strings[try reader.index(below: strings.count)]
+                let remedy = strings[try reader.index(below: strings.count)]
+                problems.append(.recorded(summary: summary, remedy: remedy))
+            }
             var places: [UInt64: [SymbolFrame]] = [:]
             var place: UInt64 = 0
             let count = try reader.count()
@@ -128,7 +141,9 @@ extension EmbeddedSymbols {
                 }
                 if !list.isEmpty { places[place] = list }
             }
-            modules[Key(buildID: buildID, path: path)] = places
+            let key = Key(buildID: buildID, path: path)
+            modules[key] = places
+            self.problems[key] = problems.isEmpty ? nil : problems
         }
         guard reader.at == bytes.count else { throw EmbeddedSymbolsError(code: .trailingBytes, offset: reader.at) }
     }

@@ -85,6 +85,11 @@ public struct ModuleImage: Sendable, Hashable {
         public var modificationSeconds: Int64
         public var modificationNanoseconds: Int64
 
+        /// Nanoseconds since 1970.
+        var modified: UInt64 {
+            UInt64(clamping: modificationSeconds) &* 1_000_000_000 &+ UInt64(clamping: modificationNanoseconds)
+        }
+
         public init(size: UInt64, modificationSeconds: Int64, modificationNanoseconds: Int64) {
             self.size = size
             self.modificationSeconds = modificationSeconds

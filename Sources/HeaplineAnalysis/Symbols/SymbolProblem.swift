@@ -30,6 +30,8 @@ public enum SymbolProblem: Sendable, Hashable {
     case noPerfMap(path: String)
     /// debuginfod was asked and had nothing, or could not be asked.
     case debuginfod(reason: String)
+    /// What was missing when the symbols were embedded in the trace.
+    case recorded(summary: String, remedy: String)
 
     /// One sentence: what is the matter.
     public var summary: String {
@@ -51,6 +53,7 @@ public enum SymbolProblem: Sendable, Hashable {
         case .notAFile(let name): "\(name.isEmpty ? "memory without a name" : name) is not backed by a file"
         case .noPerfMap(let path): "code made at run time has no names: there is no \(path)"
         case .debuginfod(let reason): "debuginfod: \(reason)"
+        case .recorded(let summary, _): summary
         }
     }
 
@@ -58,13 +61,13 @@ public enum SymbolProblem: Sendable, Hashable {
     public var remedy: String {
         switch self {
         case .fileMissing:
-            "read the trace where it was recorded, give the place of its files as sysroot, or record with --embed-symbols"
+            "read the trace where it was recorded, give a copy of its files as --sysroot, or record with --embed-symbols"
         case .unreadable: "check the file and its permissions"
         case .changed: "put the recorded build back, install its debug symbols, or record with --embed-symbols"
         case .noDebugInfo(_, let package?), .stripped(_, let package?):
-            "install its debug symbols, on Debian and Ubuntu usually the package \(package), or allow debuginfod"
-        case .noDebugInfo: "compile with -g (-g1 is enough), or allow debuginfod"
-        case .stripped: "do not strip it, keep its .debug file beside it, or allow debuginfod"
+            "install its debug symbols, on Debian and Ubuntu usually the package \(package), or allow --debuginfod"
+        case .noDebugInfo: "compile with -g (-g1 is enough), or allow --debuginfod"
+        case .stripped: "do not strip it, keep its .debug file beside it, or allow --debuginfod"
         case .debugFileMismatch: "install the debug symbols of the installed version"
         case .compressedSymbols: "install liblzma (xz)"
         case .symbolizerMissing:
@@ -75,6 +78,7 @@ public enum SymbolProblem: Sendable, Hashable {
         case .noPerfMap:
             "make the runtime write a perf map (python -X perf, node --perf-basic-prof, java with perf-map-agent)"
         case .debuginfod: "set DEBUGINFOD_URLS to a server that knows this system"
+        case .recorded(_, let remedy): remedy
         }
     }
 

@@ -66,6 +66,12 @@ public final class Symbolizer {
     }
 
     private func resolve(_ module: ModuleImage, _ state: ModuleState, _ places: [UInt64]) {
+        if options.addressesOnly {
+            for place in places {
+                state.frames[place] = [SymbolFrame(function: "0x" + String(place, radix: 16), module: module.path)]
+            }
+            return
+        }
         var rest: [UInt64] = []
         for place in places {
             if let frames = embedded.frames(module: module, place: place) {
@@ -73,6 +79,9 @@ public final class Symbolizer {
             } else {
                 rest.append(place)
             }
+        }
+        if rest.count < places.count {
+            for problem in embedded.problems(module: module) { note(problem, in: state) }
         }
         guard !rest.isEmpty else { return }
         if PerfMap.isPath(module.path) {

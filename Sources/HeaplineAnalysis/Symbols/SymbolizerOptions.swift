@@ -15,15 +15,18 @@ public struct SymbolizerOptions: Sendable {
         case none
     }
 
+    /// Nothing is named, and no file is looked at: functions are the addresses in their files.
+    public var addressesOnly = false
     /// The llvm-symbolizer to run.
     public var tool: Tool = .automatic
-    /// Directories that hold separate debug files, as gdb's `debug-file-directory`.
+    /// Directories that hold separate debug files, as gdb's `debug-file-directory`; looked at within `sysroot` and as they
+    /// are.
     public var debugDirectories: [String] = ["/usr/lib/debug"]
-    /// Prepended to every path of a module and of a debug directory: the root of the recorded machine's files.
+    /// Prepended to every path of a module: the root of a copy of the recorded machine's files.
     public var sysroot: String = ""
-    /// When the recording ended, in seconds since 1970. A file that has no build-id and was modified after that is taken for
-    /// changed; without a build-id, a `FileIdentity` or this, a change cannot be seen.
-    public var recordingEnd: Int64?
+    /// When the recording ended, in nanoseconds since 1970; nil: as the trace says. A file that has no build-id and was
+    /// modified after that is taken for changed; without a build-id, a `FileIdentity` or this, a change cannot be seen.
+    public var recordingEnd: UInt64?
     /// Whether debug files may be fetched from the servers in `DEBUGINFOD_URLS`.
     public var allowDebuginfod = false
     /// The environment variables to consult, and to hand to programs that are run.

@@ -27,13 +27,11 @@ struct CollectCommand: ParsableCommand {
         // The terminal's signals are for the program; this one ends when it does.
         _ = signal(SIGINT, SIG_IGN)
         _ = signal(SIGHUP, SIG_IGN)
-        var idle: UInt32 = 100
         var empty = 0
         while empty < 3 {
-            let came = collector.step()
-            idle = came ? 50 : min(idle * 2, 5000)
+            _ = collector.step()
             empty = collector.running == 0 ? empty + 1 : 0
-            if !came { usleep(idle) }
+            if collector.pause > 0 { usleep(UInt32(collector.pause / 1000)) }
         }
         collector.finish()
         writer.finish()

@@ -40,8 +40,7 @@ struct DiffCommand: ParsableCommand {
     @Flag(help: "Exact bytes instead of KiB and MiB.")
     var bytes = false
 
-    @Flag(help: "Do not name functions and lines; addresses only.")
-    var noSymbols = false
+    @OptionGroup var symbols: SymbolOptions
 
     func validate() throws {
         if json, html != nil { throw ValidationError("--json and --html are two outputs; ask for one at a time") }
@@ -64,15 +63,15 @@ struct DiffCommand: ParsableCommand {
             throw ExitCode(1)
         }
     }
+
     private func writePage(to html: String) throws(TraceError) {
-        var symbols = SymbolizerOptions()
-        if noSymbols { symbols.tool = .none }
-        let before = try Report(try Trace.open(old), symbols: symbols)
-        let now = try Report(try Trace.open(new), options: HistoryOptions(activity: true), symbols: symbols)
+        let before = try Report(try Trace.open(old), symbols: symbols.symbolizer)
+        let now = try Report(
+            try Trace.open(new), options: HistoryOptions(activity: true), symbols: symbols.symbolizer)
         try HTMLReport(now, comparedTo: before).write(to: html, force: force)
     }
 
     private func tree(_ file: String) throws(TraceError) -> CallTree {
-        try TraceOptions.tree(try Trace.open(file), processes: nil, noSymbols: noSymbols)
+        try CallTree(try Trace.open(file).history(), symbols: symbols.symbolizer)
     }
 }

@@ -46,8 +46,7 @@ struct ReportCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The heap as it was so many seconds after the start.", valueName: "seconds"))
     var at: Double?
 
-    @Flag(help: "Do not name functions and lines; addresses only.")
-    var noSymbols = false
+    @OptionGroup var symbols: SymbolOptions
 
     func validate() throws {
         if let limit, limit < 1 { throw ValidationError("--limit takes a number from 1 up") }
@@ -76,9 +75,7 @@ struct ReportCommand: ParsableCommand {
             options.processes = Set(chosen)
         }
         if let at { options.until = UInt64(at * 1e9) }
-        var symbols = SymbolizerOptions()
-        if noSymbols { symbols.tool = .none }
-        let report = try Report(trace, options: options, symbols: symbols)
+        let report = try Report(trace, options: options, symbols: symbols.symbolizer)
         if let html {
             try HTMLReport(report).write(to: html, force: force)
         } else if json {

@@ -4,6 +4,7 @@
 
 internal import ArgumentParser
 internal import Glibc
+internal import HeaplineAnalysis
 internal import HeaplineCollector
 
 struct RunCommand: ParsableCommand {
@@ -26,6 +27,12 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Write the report as one HTML file, too.")
     var html: String?
 
+    @Flag(
+        help: "Put the names and lines of all functions into the trace, so that it reads the same where the program is not.")
+    var embedSymbols = false
+
+    @OptionGroup var symbols: SymbolOptions
+
     @Flag(help: "A trace file for each process: FILE for the first, FILE.NUMBER.PID for the others.")
     var separate = false
 
@@ -40,6 +47,7 @@ struct RunCommand: ParsableCommand {
 
     func validate() throws {
         if program.isEmpty { throw ValidationError("which program? heapline run -- PROGRAM ARGUMENTS…") }
+        if embedSymbols, symbols.noSymbols { throw ValidationError("--embed-symbols and --no-symbols exclude each other") }
     }
 
     func run() throws {
@@ -63,15 +71,39 @@ struct RunCommand: ParsableCommand {
             throw ExitCode(failure.exitCode)
         }
         if let failure = recording.failure { Terminal.error("heapline: \(failure); the program ran on, the rest was not recorded") }
+        if embedSymbols { embed(in: recording.traces) }
         if !quiet || html != nil {
             do throws(TraceError) {
                 try RunReport.show(
-                    trace: path, recording: recording, program: program, html: html, force: force, quiet: quiet)
+                    trace: path, recording: recording, program: program, symbols: symbols.symbolizer, html: html,
+                    force: force, quiet: quiet)
             } catch {
                 Terminal.error("heapline: \(error)")
             }
         }
         SignalRelay.endLike(status: recording.status)
+    }
+
+    /// One that fails leaves a trace without names; what was recorded is there.
+    private func embed(in traces: [String]) {
+        var progress = Progress(wanted: !quiet)
+        progress.show("heapline: looking up the names of functions")
+        var all = SymbolEmbedding()
+        var problems: [String] = []
+        for trace in traces {
+            do throws(TraceError) {
+                let one = try SymbolEmbedding.embed(in: trace, symbols: symbols.symbolizer)
+                all.addresses += one.addresses
+                all.bytes += one.bytes
+            } catch {
+                problems.append("heapline: no symbols were embedded: \(error)")
+            }
+        }
+        progress.clear()
+        for problem in problems { Terminal.error(problem) }
+        if !quiet, all.addresses > 0 {
+            Terminal.error("heapline: \(all.addresses) places in code are named in the trace, in \(all.bytes) bytes")
+        }
     }
 
     private func allocatorLibrary() throws -> String? {

@@ -36,7 +36,7 @@ final class FirmwareWorkshop {
     init() throws {
         let (library, archive) = try Self.parts()
         let folder = Installation.environment("TMPDIR") ?? "/tmp"
-        var template = Array("\(folder)/heapline-esp-XXXXXX".utf8CString)
+        var template = Array("\(folder)/heapline-esp-\(String(repeating: "X", count: 6))".utf8CString)
         guard unsafe mkdtemp(&template) != nil else {
             throw CommandFailure("no directory in \(folder): \(unsafe String(cString: strerror(errno)))")
         }

@@ -14,6 +14,8 @@ struct Recording {
     /// Why the trace could not be written whole, if so.
     var failure: TraceError?
     var interrupted: Bool
+    /// The trace files that were written.
+    var traces: [String]
     /// What processes that could not be recorded had to say.
     var problems: [String]
 
@@ -36,12 +38,15 @@ struct Recording {
         }
         defer { session.remove() }
         let writer = try TraceWriter(path: setup.output, force: setup.force, startUnixNs: Clock.unixNanoseconds)
+        var traces = [setup.output]
         let collector = SessionCollector(
             directory: session.path, writer: writer,
             separate: setup.separate
                 ? { pid, number in
-                    try? TraceWriter(
-                        path: "\(setup.output).\(number).\(pid)", force: setup.force, startUnixNs: Clock.unixNanoseconds)
+                    let path = "\(setup.output).\(number).\(pid)"
+                    let own = try? TraceWriter(path: path, force: setup.force, startUnixNs: Clock.unixNanoseconds)
+                    if own != nil { traces.append(path) }
+                    return own
                 } : nil)
         _ = Clock.hz  // measured before the program needs the processor
         let child: Launcher
@@ -60,12 +65,10 @@ struct Recording {
         var status: Int32 = 0
         var over = false
         var interrupts = 0
-        var idle = 100_000  // ns
         var nextShow: UInt64 = 0
         let start = Clock.nanoseconds
         while true {
-            let came = collector.step()
-            idle = came ? 50_000 : min(idle * 2, 5_000_000)
+            _ = collector.step()
             if !over, try wait(child.pid, &status) {
                 over = true
                 collector.ended(pid: child.pid, status: status)
@@ -79,8 +82,8 @@ struct Recording {
                 let waiting = over ? ", waiting for \(collector.running) more (Ctrl-C ends)" : ""
                 progress.show("heapline: \(collector.events) events, \(collector.processes) processes, \(seconds) s\(waiting)")
             }
-            // While records come there is no waiting; signals are looked for all the same.
-            let signal = relay.wait(nanoseconds: came ? 0 : idle, child: child.pid)
+            // Even without a pause, signals are looked for.
+            let signal = relay.wait(nanoseconds: Int(collector.pause), child: child.pid)
             if signal == SIGINT || signal == SIGTERM || signal == SIGHUP {
                 interrupts += 1
                 // The program was told as well. Once it is over, another Ctrl-C means not to wait for its children.
@@ -94,7 +97,7 @@ struct Recording {
             .compactMap { ProcFS.text(session.path + "/" + $0) }
         return Recording(
             status: status, processes: collector.processes, events: collector.events, failure: writer.failure,
-            interrupted: interrupts > 0, problems: Array(Set(problems)).sorted())
+            interrupted: interrupts > 0, traces: traces, problems: Array(Set(problems)).sorted())
     }
 
     /// Whether the child has ended. One that was stopped stops us, too, so that the shell gets its terminal.

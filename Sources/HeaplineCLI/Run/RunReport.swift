@@ -9,10 +9,12 @@ internal import HeaplineExport
 
 enum RunReport {
     /// - Parameters:
+    ///   - symbols: where the names of functions come from.
     ///   - html: where to write the report as a page, if at all.
     ///   - quiet: the page only, and errors.
     static func show(
-        trace path: String, recording: Recording, program: [String], html: String?, force: Bool, quiet: Bool
+        trace path: String, recording: Recording, program: [String], symbols: SymbolizerOptions, html: String?, force: Bool,
+        quiet: Bool
     ) throws(TraceError) {
         if recording.processes == 0 {
             Terminal.error("heapline: nothing was recorded of \(program[0]):")
@@ -31,7 +33,7 @@ enum RunReport {
         }
         for problem in recording.problems { Terminal.error("heapline: a process was not recorded: \(problem)") }
         let report = try Report(
-            try Trace.open(path), options: HistoryOptions(activity: html != nil), symbols: SymbolizerOptions())
+            try Trace.open(path), options: HistoryOptions(activity: html != nil), symbols: symbols)
         if !quiet {
             let style = TextStyle(colour: wantsColour, exactBytes: false, allFrames: false, limit: nil)
             Terminal.error("\n" + report.text(.summary, style))

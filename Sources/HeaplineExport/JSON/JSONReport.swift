@@ -13,7 +13,8 @@
 //   gaps         [{process, kind, …}]             why `complete` is false
 //   processes    [{pid, parentPid, executable, arguments, mode, end, exitStatus, signal, totals, recorder}]
 //   sites        [{stack, stackEnd, allocations, bytes, liveBlocks, liveBytes, peakBlocks, peakBytes, temporary,
-//                  reallocations, standardErrors}]
+//                  reallocations, freedBy, standardErrors}]
+//                freedBy: [{blocks, bytes, stack, stackEnd}], most blocks first, with --free-stacks only
 //                stack: [{function, file, line, module, inlined}], inner to outer; most allocations first
 //   leaks        [{site, blocks, bytes, oldestNanoseconds, newestNanoseconds, threads, owner, verdicts}]
 //                site: index into sites; owner: a runtime that keeps the blocks; verdicts: {unreachable, indirect, reachable, unknown}
@@ -176,7 +177,7 @@ extension Report {
             }
         }
         json.array("sites") { json in
-            for index in order { json.object { json in self.site(&json, tree.sites[index], frames) } }
+            for index in order { json.object { json in self.site(&json, index, frames) } }
         }
         json.array("leaks") { json in
             for group in leaks.groups {
@@ -219,11 +220,16 @@ extension Report {
         }
     }
 
-    private func site(_ json: inout JSONWriter, _ sums: CallTree.StackSums, _ frames: [[UInt8]]) {
+    private func stack(_ json: inout JSONWriter, _ node: Int, _ frames: [[UInt8]]) {
         json.array("stack") { json in
-            tree.forEachFrame(sums.node) { json.value(encoded: frames[$0]) }
+            tree.forEachFrame(node) { json.value(encoded: frames[$0]) }
         }
-        json.member("stackEnd", "\(tree.end(sums.node))")
+        json.member("stackEnd", "\(tree.end(node))")
+    }
+
+    private func site(_ json: inout JSONWriter, _ index: Int, _ frames: [[UInt8]]) {
+        let sums = tree.sites[index]
+        stack(&json, sums.node, frames)
         json.member("allocations", sums.allocations)
         json.member("bytes", sums.bytes)
         json.member("liveBlocks", sums.liveBlocks)
@@ -232,6 +238,17 @@ extension Report {
         json.member("peakBytes", sums.peakBytes)
         json.member("temporary", sums.temporary)
         json.member("reallocations", sums.reallocations)
+        if let freedBy = tree.freedBy[index] {
+            json.array("freedBy") { json in
+                for freed in freedBy {
+                    json.object { json in
+                        json.member("blocks", freed.blocks)
+                        json.member("bytes", freed.bytes)
+                        stack(&json, freed.node, frames)
+                    }
+                }
+            }
+        }
         guard let errors = sums.standardErrors else { return }
         json.object("standardErrors") { json in
             json.member("allocations", errors.allocations)

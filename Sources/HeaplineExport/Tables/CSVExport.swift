@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A table with a row for each stack (RFC 4180, but lines end as on this system). The last column is the stack, outer to
-// inner, as in folded stacks; a field is quoted when it holds a comma, a quote or a line's end.
+// inner, as in folded stacks; before it, written alike, the stack that freed most of the blocks, if frees have stacks. A
+// field is quoted when it holds a comma, a quote or a line's end.
 
 internal import HeaplineAnalysis
 
@@ -13,7 +14,7 @@ struct CSVExport {
     func write(to sink: ExportSink) {
         sink.append(
             "allocations,bytes,live_blocks,live_bytes,peak_blocks,peak_bytes,temporary,reallocations,"
-                + "function,file,line,module,stack\n")
+                + "function,file,line,module,freed_by,stack\n")
         let tree = export.tree
         let order = tree.sites.indices.sorted { a, b in
             tree.sites[a].bytes != tree.sites[b].bytes
@@ -29,12 +30,17 @@ struct CSVExport {
             ] {
                 sink.append("\(measure.value(sums)),")
             }
-            let stack = frames.reversed().map { FoldedExport.name($0.function) }.joined(separator: ";")
+            let freedBy = tree.freedBy[index]?.first.map { folded(tree.frames($0.node)) } ?? ""
             let columns = [
-                culprit.function, culprit.file ?? "", culprit.line.map(String.init) ?? "", culprit.module, stack,
+                culprit.function, culprit.file ?? "", culprit.line.map(String.init) ?? "", culprit.module, freedBy,
+                folded(frames),
             ]
             sink.append(columns.map(Self.field).joined(separator: ",") + "\n")
         }
+    }
+
+    private func folded(_ frames: [SymbolFrame]) -> String {
+        frames.reversed().map { FoldedExport.name($0.function) }.joined(separator: ";")
     }
 
     static func field(_ text: String) -> String {

@@ -4,7 +4,7 @@
 //
 //   recording   version, command, mode, duration, whether it is complete
 //   totals      the sums that everything else adds up to
-//   site        one stack: its sums and its frames, inner to outer
+//   site        one stack: its sums, its frames, inner to outer, and who freed its blocks, if frees have stacks
 //   thread      one thread's sums
 //   bucket      one span of the timeline
 //
@@ -32,7 +32,7 @@ struct JSONLinesExport {
             }
         }
         line(sink, "totals") { Self.add(history.totals, to: &$0) }
-        for sums in export.tree.sites { line(sink, "site") { site(sums, &$0) } }
+        for index in export.tree.sites.indices { line(sink, "site") { site(index, &$0) } }
         for thread in history.threads { line(sink, "thread") { Self.add(thread, to: &$0) } }
         for (index, bucket) in history.timeline.buckets.enumerated() {
             line(sink, "bucket") { json in
@@ -72,10 +72,25 @@ struct JSONLinesExport {
         json.member("temporaryAllocations", totals.temporaryAllocations)
     }
 
-    private func site(_ sums: CallTree.StackSums, _ json: inout JSONWriter) {
+    private func site(_ index: Int, _ json: inout JSONWriter) {
+        let sums = export.tree.sites[index]
         for measure in Measure.allCases { json.member(measure.rawValue, measure.value(sums)) }
+        stack(export.frames(sums), &json)
+        guard let freedBy = export.tree.freedBy[index] else { return }
+        json.array("freedBy") { json in
+            for freed in freedBy {
+                json.object { json in
+                    json.member("blocks", freed.blocks)
+                    json.member("bytes", freed.bytes)
+                    stack(export.tree.frames(freed.node), &json)
+                }
+            }
+        }
+    }
+
+    private func stack(_ frames: [SymbolFrame], _ json: inout JSONWriter) {
         json.array("stack") { json in
-            for frame in export.frames(sums) {
+            for frame in frames {
                 json.object { json in
                     json.member("function", frame.function)
                     json.member("file", frame.file)

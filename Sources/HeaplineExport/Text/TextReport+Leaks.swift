@@ -53,6 +53,7 @@ extension TextReport {
             lines.append("      " + verdicts.map { "\(Units.count($0.value.blocks)) \($0.key.name)" }.joined(separator: ", "))
         }
         stack(tree.sites[group.site].node, indent: "      ")
+        freedBy(group.site, indent: "      ")
     }
 
     /// What was alive in program images that another one replaced.

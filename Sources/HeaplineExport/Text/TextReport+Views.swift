@@ -20,6 +20,7 @@ extension TextReport {
             line += ", \(Units.count(sums.temporary)) temporary, \(units.bytes(sums.liveBytes)) alive"
             lines.append(line)
             stack(sums.node, indent: "      ")
+            freedBy(index, indent: "      ")
         }
         rest(.allocations, shown: order.count)
     }
@@ -37,6 +38,7 @@ extension TextReport {
                 "  " + style.bold(about + Units.count(sums.temporary)) + " of "
                     + Units.count(sums.allocations, "allocation") + " here")
             stack(sums.node, indent: "      ")
+            freedBy(index, indent: "      ")
         }
         rest(.temporary, shown: order.count)
     }

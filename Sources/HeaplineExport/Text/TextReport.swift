@@ -121,6 +121,16 @@ struct TextReport {
         }
     }
 
+    /// Who freed blocks of a stack, the most frequent ones, each in one line.
+    mutating func freedBy(_ site: Int, indent: String) {
+        guard let freedBy = tree.freedBy[site] else { return }
+        for freed in freedBy.prefix(3) {
+            let callers = callers(freed.node, 3).map { " " + $0 } ?? ""
+            lines.append(indent + style.dim("\(about)\(Units.count(freed.blocks)) freed by ") + culprit(freed.node) + style.dim(callers))
+        }
+        if freedBy.count > 3 { lines.append(indent + style.dim("… and by \(Units.count(UInt64(freedBy.count - 3), "more stack"))")) }
+    }
+
     /// Rows of stacks by one measure, each with its whole stack.
     mutating func stacks(_ title: String, _ measure: Measure, of whole: UInt64, limit: Int) {
         heading(title + ": \(about)\(units.bytes(whole))")

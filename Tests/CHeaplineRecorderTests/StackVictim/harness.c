@@ -228,13 +228,14 @@ OPTIONAL(threads);
 OPTIONAL(assembly);
 OPTIONAL(modules);
 OPTIONAL(exceptions);
+OPTIONAL(debug_frame);
 
 static const struct {
     const char *name;
     void (*run)(int rounds);
 } victims[] = {
     VICTIM(recursion), VICTIM(jumps),   VICTIM(contexts),   VICTIM(signals), VICTIM(threads),
-    VICTIM(assembly),  VICTIM(modules), VICTIM(exceptions),
+    VICTIM(assembly),  VICTIM(modules), VICTIM(exceptions), VICTIM(debug_frame),
 };
 
 void harness_start_thread_once(void) {

@@ -37,6 +37,7 @@ void victim_threads(int rounds);
 void victim_assembly(int rounds);
 void victim_modules(int rounds);
 void victim_exceptions(int rounds);
+void victim_debug_frame(int rounds);
 
 #if defined(__cplusplus)
 }

@@ -26,7 +26,10 @@ struct EmbeddedSymbolsTests {
                         module: module.path, inlined: level > 0)
                 }
             }
-            table.add(module: module, addresses: addresses, frames: frames)
+            let problems = (0..<Int.random(in: 0...2, using: &random)).map {
+                SymbolProblem.recorded(summary: "lacks \($0)", remedy: "give it \($0)")
+            }
+            table.add(module: module, addresses: addresses, frames: frames, problems: problems)
         }
         return table
     }
@@ -63,19 +66,23 @@ struct EmbeddedSymbolsTests {
         var table = EmbeddedSymbols()
         let module = ModuleImage(path: "/a", buildID: [7])
         table.add(
-            module: module, addresses: [0x101], frames: [[SymbolFrame(function: "f", file: "c", line: 3, module: "/a")]]
-        )
+            module: module, addresses: [0x101], frames: [[SymbolFrame(function: "f", file: "c", line: 3, module: "/a")]],
+            problems: [.recorded(summary: "s", remedy: "r")])
         let expected: [UInt8] =
             Array("HLSY".utf8) + [1]
-            + [3, 2] + Array("/a".utf8) + [1] + Array("f".utf8) + [1] + Array("c".utf8)  // strings
-            + [1, 1, 3, 4, 0]  // one frame: string 1, file 2, line 3
-            + [1, 1, 7, 0, 1, 0x80, 2, 1, 0]  // module: build-id 07, path 0, one address 0x100, frame 0
+            + [5, 2] + Array("/a".utf8) + [1] + Array("s".utf8) + [1] + Array("r".utf8) + [1] + Array("f".utf8)
+            + [1] + Array("c".utf8)  // strings
+            + [1, 3, 5, 4, 0]  // one frame: string 3, file 4, line 3
+            + [1, 1, 7, 0, 1, 1, 2]  // module: build-id 07, path 0, one problem: strings 1 and 2
+            + [1, 0x80, 2, 1, 0]  // one address: 0x100, frame 0
         #expect(table.encode() == expected)
         let decoded = try EmbeddedSymbols(decoding: expected)
         #expect(decoded.frames(module: module, address: 0x101)?.first?.function == "f")
         #expect(decoded.frames(module: module, address: 0x100, kind: .instruction)?.first?.line == 3)
         #expect(decoded.frames(module: module, address: 0x100) == nil)
         #expect(decoded.count == 1 && !decoded.isEmpty)
+        #expect(decoded.problems(module: module).map(\.summary) == ["s"])
+        #expect(decoded.problems(module: module).map(\.remedy) == ["r"])
     }
 
     @Test("Damage is an error or another table, never a trap", arguments: 1...400)

@@ -183,8 +183,8 @@ struct SymbolizerTests {
         }
         // With neither build-id nor identity, the time of the file tells.
         unidentified.fileIdentity = nil
-        let modified = try #require(DebugFileSearch.identity(of: path)).modificationSeconds
-        for (end, problems): (Int64, [SymbolProblem]?) in [
+        let modified = try #require(DebugFileSearch.identity(of: path)).modified
+        for (end, problems): (UInt64, [SymbolProblem]?) in [
             (modified - 1, [SymbolProblem.changed(path: path, recorded: [], found: found)]), (modified, nil),
         ] {
             var options = SymbolizerOptions()

@@ -38,3 +38,13 @@ int loops_trace(struct loops_heap *heap, int all, uint64_t records);
 void loops_trace_end(struct loops_heap *heap);
 // Pairs of heap_caps_malloc and heap_caps_free.
 void loops_caps_pairs(struct loops_heap *heap, uint64_t pairs);
+
+// The path of a trace of so many events, mode all, depth 32, 4,096 stacks, 16,384 blocks alive: recorded when first asked for,
+// removed when the program ends. NULL when that went wrong.
+const char *loops_trace_file(uint64_t events);
+int loops_remove(const char *file);
+// A trace in memory, and how many events its chunks decode to; 0 when one is damaged.
+struct loops_bytes;
+struct loops_bytes *loops_bytes_load(const char *file);
+void loops_bytes_end(struct loops_bytes *loaded);
+uint64_t loops_decode(struct loops_bytes *loaded);

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a call stack costs: nanoseconds per capture, and frames per second, of hl_stack_capture, hl_stack_capture_full,
-// _Unwind_Backtrace and libunwind's unw_backtrace, taken in turns in one run; the best of several rounds is printed.
-// Built and run by stacks.sh.
+// What a call stack alone costs, in process: nanoseconds per capture, and frames per second, of hl_stack_capture,
+// _Unwind_Backtrace and libunwind's unw_backtrace, taken in turns in one run. Prints for each workload and way, between tabs, the
+// median of the rounds and the fastest: nanoseconds added, and frames per capture. Without libunwind: -DNO_LIBUNWIND.
 #define UNW_LOCAL_ONLY
 #include "stack.h"
 
+#if !defined(NO_LIBUNWIND)
 #include <libunwind.h>
+#endif
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,18 +17,18 @@
 #include <unwind.h>
 
 #define NODES (1u << 20)
-#define ROUNDS 5
+#define ROUNDS 9
 #define MOST 512
 
-enum way { NOTHING, MEMO, FULL, RUNTIME, LIBUNWIND, WAYS };
-static const char *const names[WAYS] = {"call", "memo", "full walk", "_Unwind_Backtrace", "unw_backtrace"};
+enum way { NOTHING, MEMO, RUNTIME, LIBUNWIND, WAYS };
+static const char *const names[WAYS] = {"call", "heapline", "_Unwind_Backtrace", "unw_backtrace"};
 
 static struct hl_node *nodes;
 static uint64_t nodes_made;
 static struct hl_stack_memo *memo;
 static enum way way;
 static unsigned depth = 32;
-static volatile int sink;
+static volatile int sink, sink_id;
 static uint64_t frames_seen;
 
 void probe(void);
@@ -56,23 +58,21 @@ static _Unwind_Reason_Code count_frame(struct _Unwind_Context *context, void *ar
 }
 
 void take(uintptr_t pc, uintptr_t sp, uintptr_t fp) {
-    struct hl_registers from = {.pc = pc, .sp = sp, .fp = fp};
     uintptr_t pcs[MOST + 1];
     switch (way) {
     case MEMO:
-        sink = (int)hl_stack_capture(memo, pc, sp, fp, depth);
-        break;
-    case FULL:
-        sink = (int)hl_stack_capture_full(from, depth);
+        sink_id = (int)hl_stack_capture(memo, pc, sp, fp, depth);
         break;
     case RUNTIME:
         pcs[0] = 0;
         _Unwind_Backtrace(count_frame, pcs);
         frames_seen += pcs[0];
         break;
+#if !defined(NO_LIBUNWIND)
     case LIBUNWIND:
         frames_seen += (uint64_t)unw_backtrace((void **)pcs, (int)depth);
         break;
+#endif
     default:
         break;
     }
@@ -155,28 +155,38 @@ static void *map(size_t bytes) {
     return mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
-static void measure(const char *name, int left, long count, void (*leaf)(long), unsigned frames) {
-    double best[WAYS];
-    double per_capture[WAYS];
-    for (int each = 0; each < WAYS; each++) {
-        best[each] = 1e18;
-    }
+static int compare(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+// Frames of what gives an id come from the id.
+static unsigned frames_of(uint32_t id) {
+    unsigned count = 0;
+    for (; id >= HL_ROOT_COUNT; id = nodes[id].parent) count++;
+    return count;
+}
+
+static void measure(const char *name, int left, long count, void (*leaf)(long)) {
+    double added[WAYS][ROUNDS], frames[WAYS] = {0};
     for (int round = 0; round < ROUNDS; round++) {
+        double untouched = 0;
         for (int each = 0; each < WAYS; each++) {
-            long captures = each <= MEMO || each == LIBUNWIND ? count : count / 100;
+            long captures = each == RUNTIME ? count / 20 : count;
             way = (enum way)each;
             frames_seen = 0;
             double start = now();
             descend(left, captures, leaf);
             double taken = (now() - start) / (double)captures;
-            best[each] = taken < best[each] ? taken : best[each];
-            per_capture[each] = each >= RUNTIME ? (double)frames_seen / (double)captures : frames;
+            if (each == NOTHING) untouched = taken;
+            added[each][round] = taken - untouched;
+            frames[each] = each == MEMO ? frames_of((uint32_t)sink_id) : (double)frames_seen / (double)captures;
         }
     }
     for (int each = MEMO; each < WAYS; each++) {
-        double added = best[each] - best[NOTHING];
-        printf("%-24s %-18s %9.1f ns  %8.2f M frames/s\n", name, names[each], added,
-               per_capture[each] / added * 1e3);
+        if (frames[each] == 0) continue; // not built in
+        qsort(added[each], ROUNDS, sizeof added[each][0], compare);
+        printf("%s\t%s\t%.2f\t%.2f\t%.1f\n", name, names[each], added[each][ROUNDS / 2], added[each][0], frames[each]);
     }
 }
 
@@ -189,16 +199,10 @@ int main(int argc, char **argv) {
     size_t bytes;
     pthread_getattr_np(pthread_self(), &attributes);
     pthread_attr_getstack(&attributes, &low, &bytes);
-    depth = 200;
     memo = hl_stack_memo_make(map(hl_stack_memo_bytes(depth)), depth, (uintptr_t)low, (uintptr_t)low + bytes);
-    if (argc > 2) { // only captures, of one workload: for instruction counts
-        way = MEMO;
-        descend(argv[2][0] == 't' ? 0 : 26, count, argv[2][0] == 't' ? tree : argv[2][0] == '3' ? three_leaves : same_leaf);
-        return 0;
-    }
-    measure("same stack, 6 frames", 0, count, same_leaf, 6);
-    measure("same stack, 32 frames", 26, count, same_leaf, 32);
-    measure("three leaves, 32 frames", 25, count, three_leaves, 32);
-    measure("5000 stacks, 36 frames", 0, count, tree, 36);
+    measure("the same stack of 6 frames", 0, count, same_leaf);
+    measure("the same stack of 32 frames", 30, count, same_leaf);
+    measure("three leaves in turn, 32 frames", 30, count, three_leaves);
+    measure("5,000 stacks at random, 32 frames", 0, count / 4, tree);
     return 0;
 }

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// interning THREADS KEYS SEED: many threads make the same nodes, each in an order of its own, while the index grows again and
+// again and the code behind some of them is unloaded. Every key must have one id, and no forgotten id may come back.
+#include "stack.h"
+#include "unwinder.h"
+#include "platform.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define CAPACITY (1u << 20)
+#define GONE_FIRST 0x10000u // code that is unloaded
+#define GONE_COUNT 2000u
+#define KEPT_FIRST 0x1000000u
+
+static struct hl_node *nodes;
+static uint64_t nodes_made;
+static uint32_t keys;
+static pthread_barrier_t start;
+
+// What intern.c asks the system for, by way of functions that the thread sanitizer knows.
+void *hl_platform_map(size_t bytes) {
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+void hl_platform_touch(void *memory, size_t bytes) {
+    madvise(memory, bytes, MADV_WILLNEED);
+}
+void hl_platform_wipe(void *memory, size_t bytes) {
+    madvise(memory, bytes, MADV_DONTNEED);
+}
+void hl_platform_unmap(void *memory, size_t bytes) {
+    munmap(memory, bytes);
+}
+
+static int grow(size_t bytes) {
+    (void)bytes;
+    return 1;
+}
+
+struct worker {
+    pthread_t thread;
+    uint64_t random;
+    uint32_t *ids; // [keys]: of a chain of two nodes each
+};
+
+static uint64_t draw(uint64_t *state) {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    return *state ^= *state << 17;
+}
+
+static void *work(void *argument) {
+    struct worker *worker = argument;
+    uint32_t *order = malloc(keys * sizeof *order);
+    for (uint32_t i = 0; i < keys; i++) {
+        uint32_t other = (uint32_t)(draw(&worker->random) % (i + 1));
+        order[i] = order[other];
+        order[other] = i;
+    }
+    pthread_barrier_wait(&start);
+    for (uint32_t i = 0; i < keys; i++) {
+        uint64_t pc = KEPT_FIRST + order[i];
+        uint32_t outer = hl_intern(HL_ROOT_COMPLETE, pc, 0);
+        worker->ids[order[i]] = hl_intern(outer, pc * 3, pc & 1 ? HL_NODE_EXACT : 0);
+    }
+    free(order);
+    return NULL;
+}
+
+int main(int argc, char **argv) {
+    uint32_t threads = argc > 1 ? (uint32_t)atoi(argv[1]) : 4;
+    keys = argc > 2 ? (uint32_t)atoi(argv[2]) : 100000;
+    uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 10) : 1;
+    nodes = mmap(NULL, CAPACITY * sizeof *nodes, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (nodes == MAP_FAILED || !hl_intern_start(nodes, &nodes_made, CAPACITY, grow)) {
+        return 2;
+    }
+    uint32_t gone[GONE_COUNT];
+    for (uint32_t i = 0; i < GONE_COUNT; i++) {
+        gone[i] = hl_intern(HL_ROOT_COMPLETE, GONE_FIRST + i, 0);
+    }
+    pthread_barrier_init(&start, NULL, threads + 1);
+    struct worker *workers = calloc(threads, sizeof *workers);
+    for (uint32_t i = 0; i < threads; i++) {
+        workers[i].random = (seed + i) * 0x9e3779b97f4a7c15u | 1;
+        workers[i].ids = calloc(keys, sizeof(uint32_t));
+        pthread_create(&workers[i].thread, NULL, work, &workers[i]);
+    }
+    pthread_barrier_wait(&start);
+    hl_intern_forget(GONE_FIRST, GONE_FIRST + GONE_COUNT); // while the first index is being left
+    int wrong = 0;
+    for (uint32_t i = 0; i < threads; i++) {
+        pthread_join(workers[i].thread, NULL);
+    }
+    for (uint32_t key = 0; key < keys; key++) {
+        uint64_t pc = KEPT_FIRST + key;
+        uint32_t id = workers[0].ids[key];
+        for (uint32_t i = 1; i < threads; i++) {
+            wrong += workers[i].ids[key] != id;
+        }
+        wrong += nodes[id].pc != pc * 3 || nodes[nodes[id].parent].pc != pc;
+        wrong += hl_intern(nodes[id].parent, pc * 3, pc & 1 ? HL_NODE_EXACT : 0) != id;
+    }
+    int back = 0;
+    for (uint32_t i = 0; i < GONE_COUNT; i++) {
+        back += hl_intern(HL_ROOT_COMPLETE, GONE_FIRST + i, 0) == gone[i];
+    }
+    printf("%u threads, %u keys, %llu nodes: %d wrong, %d came back\n", threads, keys,
+           (unsigned long long)nodes_made, wrong, back);
+    return wrong || back;
+}
