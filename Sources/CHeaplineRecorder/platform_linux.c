@@ -100,11 +100,6 @@ const void *hl_platform_map_file(int fd, size_t bytes) {
     return failed(at) ? NULL : (const void *)at;
 }
 
-const void *hl_platform_map_file(int fd, size_t bytes) {
-    long at = CALL(SYS_mmap, 0, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-    return failed(at) ? NULL : (const void *)at;
-}
-
 void hl_platform_unmap(void *at, size_t bytes) {
     forget((uintptr_t)at);
     CALL(SYS_munmap, at, bytes, 0, 0, 0, 0);
