@@ -16,13 +16,16 @@ struct TraceOptions: ParsableArguments {
     /// Opens a trace, adds up its events and names its stacks.
     func tree(_ file: String) throws(TraceError) -> CallTree {
         let trace = try Trace.open(file)
-        guard let process else { return try tree(trace, processes: nil) }
+        return try tree(trace, processes: try processes(of: trace))
+    }
+
+    /// The indexes of the processes asked for; nil for all.
+    func processes(of trace: Trace) throws(TraceError) -> Set<Int>? {
+        guard let process else { return nil }
         let chosen = trace.processes.filter { $0.pid == process }.map(\.id)
-        if chosen.isEmpty {
-            let known = trace.processes.map { String($0.pid) }.joined(separator: ", ")
-            throw TraceError(.foreign, path: file, message: "has no process \(process); there are: \(known)")
-        }
-        return try tree(trace, processes: Set(chosen))
+        guard chosen.isEmpty else { return Set(chosen) }
+        let known = trace.processes.map { String($0.pid) }.joined(separator: ", ")
+        throw TraceError(.foreign, path: trace.path, message: "has no process \(process); there are: \(known)")
     }
 
     /// The same for some processes of an open trace, by their indexes.

@@ -10,7 +10,7 @@ public import HeaplineCollector
 
 /// What a report can show.
 public enum ReportView: String, Sendable, CaseIterable {
-    case summary, leaks, peak, temporary, sites, threads, tasks, types, sizes, lifetimes, growth, timeline
+    case summary, leaks, peak, temporary, sites, threads, tasks, cores, types, sizes, lifetimes, growth, timeline
     case fragmentation, log
 }
 
@@ -23,6 +23,10 @@ public final class Report {
     /// Live blocks by dynamic type.
     public private(set) lazy var types = Types(history, verdicts)
     private let verdicts: Verdicts
+    /// What ran on the cores of an emulated chip; nil for traces that do not tell.
+    public let cores: CoreTimeline?
+    /// Where the live blocks lie; computed when first asked for.
+    public private(set) lazy var fragmentation = Fragmentation(history)
 
     /// Reads the events once and names all stacks.
     public init(
@@ -33,6 +37,7 @@ public final class Report {
         tree = try CallTree(history, symbols: symbols)
         verdicts = try Verdicts(history)
         leaks = try Leaks(tree, verdicts: verdicts)
+        cores = try CoreTimeline(history)
     }
 
     /// The processes that the report is about.

@@ -117,6 +117,13 @@ public final class CallTree {
         }
     }
 
+    /// The sums of several of ``sites``; the node is that of no stack.
+    package func sum(of indexes: some Sequence<Int>) -> StackSums {
+        var result = StackSums(node: StackEnd.none.rawValue)
+        for index in indexes { result.add(sites[index]) }
+        return result
+    }
+
     /// Why a stack ends where it does.
     public func end(_ node: Int) -> StackEnd {
         var at = node
@@ -173,7 +180,23 @@ extension CallTree.StackSums {
         peakBlocks &+= site.peakBlocks
         peakBytes &+= site.peakBytes
         temporary &+= site.temporary
-        guard let more = site.standardErrors else { return }
+        add(site.standardErrors)
+    }
+
+    fileprivate mutating func add(_ other: CallTree.StackSums) {
+        allocations &+= other.allocations
+        bytes &+= other.bytes
+        liveBlocks &+= other.liveBlocks
+        liveBytes &+= other.liveBytes
+        peakBlocks &+= other.peakBlocks
+        peakBytes &+= other.peakBytes
+        temporary &+= other.temporary
+        reallocations &+= other.reallocations
+        add(other.standardErrors)
+    }
+
+    private mutating func add(_ errors: Site.StandardErrors?) {
+        guard let more = errors else { return }
         func both(_ a: Double?, _ b: Double) -> Double { ((a ?? 0) * (a ?? 0) + b * b).squareRoot() }
         standardErrors = Site.StandardErrors(
             allocations: both(standardErrors?.allocations, more.allocations),

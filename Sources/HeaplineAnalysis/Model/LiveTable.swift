@@ -1,17 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The blocks that are alive, by address: the one structure whose size is the program's and not ours.
+// The blocks that are alive, by address: the one structure whose size is the program's and not ours, and the one that
+// misses the caches. What it costs is the number of cache lines that an event waits for, and of branches that nobody can
+// foretell, so it is made of groups of 15 slots:
 //
-// Open addressing with linear probing, in 64 shards chosen by the hash's top bits. Within a shard the home slot grows
-// with the hash (home = hash * capacity / 2^32), so capacities need not be powers of two: a shard grows by a quarter when
-// it is 70 % full, and only that shard is in memory twice while it does. So for each block there are at most
-// 32 / 0.56 = 57 bytes. Removal shifts the followers back; there are no tombstones.
+//   tags    15 bytes, one for each slot, 0 when it is empty; and how many blocks wanted this group and found it full
+//   slots   15 blocks of 32 bytes, never across a cache line
 //
-//   count <= capacity * 7/10          every block is reachable from its home without an empty slot in between
+// A search compares all tags of a group at once and then looks at one block, the right one but for one time in seventeen. Tags
+// are a thirtieth of the whole and mostly in a cache; the one line of the block is asked for some events ahead.
+// (F14 in Meta's folly is built like this; see "Open-sourcing F14", N. Bronson and X. Shi, 2019.)
+//
+//   a block lies in the first group, from its home on, that had an empty slot when it came
+//   passed(group) == blocks that lie further on although their home is this group or one before it
+//                    (at 255 it stays so until the shard grows)
+//
+// So a search may end at the first group that nobody passed, and a removal leaves nothing behind.
+//
+// There are 8 shards, by the hash's top bits. Within a shard home grows with the hash (home = hash * groups / 2^32), so
+// sizes need not be powers of two: a shard grows by a quarter when it is 80 % full, and only that shard is in memory twice
+// while it does. So for each block there are at most (32 + 16/15) / 0.64 = 52 bytes, and an eighth more while a shard grows.
 
 internal import CHeaplineFormat
+internal import Glibc
 
-/// A block that is alive. `address` is never 0: that marks an empty slot.
+/// A block that is alive. `address` is never 0.
 struct LiveBlock: BitwiseCopyable {
     var address: UInt64
     var size: UInt64
@@ -22,29 +35,34 @@ struct LiveBlock: BitwiseCopyable {
     var ticks: UInt64 { stamp >> 8 }
 }
 
-/// Safe because slots are reached by home < capacity and wrapped increments only, and all memory is private.
+/// Safe because slots are reached by home < groups, wrapped increments and bits below 15 only, and all memory is private.
 @safe
 struct LiveTable: ~Copyable {
     @safe private struct Shard: BitwiseCopyable {
-        var base: UnsafeMutablePointer<LiveBlock>
-        var capacity: UInt32
+        var slots: UnsafeMutablePointer<LiveBlock>  // the start of one piece of memory …
+        var tags: UnsafeMutablePointer<UInt8>  // … whose end these are
+        var groups: UInt32
         var count: UInt32
         var limit: UInt32  // count at which it grows
     }
-    private static let shardCount = 64
-    private static let firstCapacity: UInt32 = 10
+    private static let shardBits: UInt64 = 3
+    private static let shardCount = 1 << Int(shardBits)
+    private static let groupSlots = 15
+    private static let groupTags = 16
+    private static let passed = 15  // the tag byte that counts
+    private static let firstGroups: UInt32 = 4
 
     private let shards: UnsafeMutablePointer<Shard>
 
     init() {
         unsafe shards = .allocate(capacity: Self.shardCount)
         for index in 0..<Self.shardCount {
-            unsafe (shards + index).initialize(to: Self.make(Self.firstCapacity))
+            unsafe (shards + index).initialize(to: Self.make(Self.firstGroups))
         }
     }
 
     deinit {
-        for index in 0..<Self.shardCount { unsafe shards[index].base.deallocate() }
+        for index in 0..<Self.shardCount { unsafe free(shards[index].slots) }
         unsafe shards.deallocate()
     }
 
@@ -55,12 +73,24 @@ struct LiveTable: ~Copyable {
         return sum
     }
 
-    /// Starts loading the slots where `address` is or would be; worth it once the table is larger than the caches.
+    /// Starts loading the tags among which `address` is or would be.
+    @inline(__always)
+    func prefetchTags(_ address: UInt64) {
+        let hash = Self.hash(address)
+        let shard = unsafe shards + Self.shard(hash)
+        let group = unsafe Int(Self.home(hash, shard.pointee.groups))
+        unsafe hl_prefetch(shard.pointee.tags + group &* Self.groupTags)
+    }
+
+    /// Starts loading the block at `address`, whose tags have been; worth it once the table is larger than the caches.
     @inline(__always)
     func prefetch(_ address: UInt64) {
         let hash = Self.hash(address)
-        let shard = unsafe shards + Int(hash >> 58)
-        unsafe hl_prefetch(shard.pointee.base + Int(Self.home(hash, shard.pointee.capacity)))
+        let shard = unsafe shards + Self.shard(hash)
+        let group = unsafe Int(Self.home(hash, shard.pointee.groups))
+        let found = unsafe hl_match15(shard.pointee.tags + group &* Self.groupTags, Self.tag(hash))
+        let slot = (found | 1 << 14).trailingZeroBitCount
+        unsafe hl_prefetch(shard.pointee.slots + (group &* Self.groupSlots &+ slot))
     }
 
     /// Adds a block. When one was alive at its address already, that one is replaced and put into `old`.
@@ -69,22 +99,15 @@ struct LiveTable: ~Copyable {
     @inline(__always)
     mutating func insert(_ block: LiveBlock, replaced old: inout LiveBlock) -> Bool {
         let hash = Self.hash(block.address)
-        let shard = unsafe shards + Int(hash >> 58)
-        if unsafe shard.pointee.count >= shard.pointee.limit { grow(Int(hash >> 58)) }
-        let base = unsafe shard.pointee.base
-        let capacity = unsafe shard.pointee.capacity
-        var slot = Self.home(hash, capacity)
-        while true {
-            let address = unsafe base[Int(slot)].address
-            if address == 0 { break }
-            if address == block.address {
-                unsafe old = base[Int(slot)]
-                unsafe base[Int(slot)] = block
-                return true
-            }
-            slot = slot &+ 1 == capacity ? 0 : slot &+ 1
+        let shard = unsafe shards + Self.shard(hash)
+        if unsafe shard.pointee.count >= shard.pointee.limit { grow(Self.shard(hash)) }
+        let place = unsafe find(block.address, hash, shard)
+        if place >= 0 {
+            unsafe old = shard.pointee.slots[place]
+            unsafe shard.pointee.slots[place] = block
+            return true
         }
-        unsafe base[Int(slot)] = block
+        unsafe Self.put(block, hash, shard)
         unsafe shard.pointee.count &+= 1
         return false
     }
@@ -95,88 +118,109 @@ struct LiveTable: ~Copyable {
     @inline(__always)
     mutating func remove(_ address: UInt64, into block: inout LiveBlock) -> Bool {
         let hash = Self.hash(address)
-        let shard = unsafe shards + Int(hash >> 58)
-        let base = unsafe shard.pointee.base
-        let capacity = unsafe shard.pointee.capacity
-        var slot = Self.home(hash, capacity)
-        while true {
-            let found = unsafe base[Int(slot)].address
-            if found == address { break }
-            if found == 0 { return false }
-            slot = slot &+ 1 == capacity ? 0 : slot &+ 1
+        let shard = unsafe shards + Self.shard(hash)
+        let place = unsafe find(address, hash, shard)
+        guard place >= 0 else { return false }
+        unsafe block = shard.pointee.slots[place]
+        let tags = unsafe shard.pointee.tags
+        let group = place / Self.groupSlots
+        unsafe tags[group &* Self.groupTags &+ (place &- group &* Self.groupSlots)] = 0
+        var at = unsafe Int(Self.home(hash, shard.pointee.groups))
+        while at != group {
+            let passed = unsafe tags + (at &* Self.groupTags &+ Self.passed)
+            if unsafe passed.pointee != 255 { unsafe passed.pointee &-= 1 }
+            at = unsafe at &+ 1 == Int(shard.pointee.groups) ? 0 : at &+ 1
         }
-        guard address != 0 else { return false }
-        unsafe block = base[Int(slot)]
-        // Pull followers back into the hole when the hole lies between their home and them.
-        var hole = slot
-        while true {
-            slot = slot &+ 1 == capacity ? 0 : slot &+ 1
-            let follower = unsafe base[Int(slot)].address
-            if follower == 0 { break }
-            let home = Self.home(Self.hash(follower), capacity)
-            let distance = slot >= home ? slot &- home : slot &+ capacity &- home
-            let gap = slot >= hole ? slot &- hole : slot &+ capacity &- hole
-            if distance >= gap {
-                unsafe base[Int(hole)] = base[Int(slot)]
-                hole = slot
-            }
-        }
-        unsafe base[Int(hole)].address = 0
         unsafe shard.pointee.count &-= 1
         return true
     }
 
     /// Whether a block is alive at `address`.
     func contains(_ address: UInt64) -> Bool {
-        guard address != 0 else { return false }
         let hash = Self.hash(address)
-        let shard = unsafe shards + Int(hash >> 58)
-        let capacity = unsafe shard.pointee.capacity
-        var slot = Self.home(hash, capacity)
-        while true {
-            let found = unsafe shard.pointee.base[Int(slot)].address
-            if found == address { return true }
-            if found == 0 { return false }
-            slot = slot &+ 1 == capacity ? 0 : slot &+ 1
-        }
+        return unsafe find(address, hash, shards + Self.shard(hash)) >= 0
     }
 
     /// Calls `body` with every block, in no particular order.
     func forEach(_ body: (LiveBlock) -> Void) {
         for index in 0..<Self.shardCount {
-            let shard = unsafe shards[index]
-            for slot in 0..<Int(shard.capacity) where unsafe shard.base[slot].address != 0 {
-                unsafe body(shard.base[slot])
-            }
+            unsafe Self.forEach(shards[index], body)
         }
     }
 
-    /// Bytes of memory in use, and whether the invariant at the top of this file holds; for tests.
+    /// Bytes of memory in use, and whether the invariants at the top of this file hold; for tests.
     func check() -> (bytes: Int, isSound: Bool) {
         var bytes = Self.shardCount * MemoryLayout<Shard>.stride
         var sound = true
         for index in 0..<Self.shardCount {
             let shard = unsafe shards[index]
-            bytes += Int(shard.capacity) * MemoryLayout<LiveBlock>.stride
+            bytes += Self.bytes(shard.groups)
+            var passed = [Int](repeating: 0, count: Int(shard.groups))
             var count: UInt32 = 0
-            for slot in 0..<shard.capacity {
-                let address = unsafe shard.base[Int(slot)].address
-                guard address != 0 else { continue }
-                count += 1
-                let hash = Self.hash(address)
-                if Int(hash >> 58) != index { sound = false }
-                var at = Self.home(hash, shard.capacity)
-                while at != slot {
-                    if unsafe shard.base[Int(at)].address == 0 {
-                        sound = false
-                        break
+            for group in 0..<Int(shard.groups) {
+                for slot in 0..<Self.groupSlots {
+                    let tag = unsafe shard.tags[group * Self.groupTags + slot]
+                    guard tag != 0 else { continue }
+                    count += 1
+                    let hash = unsafe Self.hash(shard.slots[group * Self.groupSlots + slot].address)
+                    if Self.shard(hash) != index || Self.tag(hash) != tag { sound = false }
+                    var at = Int(Self.home(hash, shard.groups))
+                    while at != group {
+                        passed[at] += 1
+                        at = at + 1 == Int(shard.groups) ? 0 : at + 1
                     }
-                    at = at &+ 1 == shard.capacity ? 0 : at &+ 1
                 }
+            }
+            for group in 0..<Int(shard.groups) {
+                let told = unsafe Int(shard.tags[group * Self.groupTags + Self.passed])
+                if told != passed[group] && told != 255 { sound = false }
             }
             if count != shard.count || shard.count > shard.limit { sound = false }
         }
         return (bytes, sound)
+    }
+
+    // MARK: Search
+
+    /// The slot of the block at `address`, or -1.
+    @inline(__always)
+    private func find(_ address: UInt64, _ hash: UInt64, _ shard: UnsafeMutablePointer<Shard>) -> Int {
+        let slots = unsafe shard.pointee.slots
+        let tags = unsafe shard.pointee.tags
+        let groups = unsafe shard.pointee.groups
+        let tag = Self.tag(hash)
+        var group = Int(Self.home(hash, groups))
+        for _ in 0..<groups {
+            let bytes = unsafe tags + group &* Self.groupTags
+            var found = unsafe hl_match15(bytes, tag)
+            while found != 0 {
+                let place = group &* Self.groupSlots &+ found.trailingZeroBitCount
+                if unsafe slots[place].address == address { return place }
+                found &= found &- 1
+            }
+            if unsafe bytes[Self.passed] == 0 { return -1 }
+            group = group &+ 1 == Int(groups) ? 0 : group &+ 1
+        }
+        return -1
+    }
+
+    /// Puts a block into the first empty slot from its home on.
+    @inline(__always)
+    private static func put(_ block: LiveBlock, _ hash: UInt64, _ shard: UnsafeMutablePointer<Shard>) {
+        let tags = unsafe shard.pointee.tags
+        var group = unsafe Int(home(hash, shard.pointee.groups))
+        while true {
+            let bytes = unsafe tags + group &* groupTags
+            let empty = unsafe hl_match15(bytes, 0)
+            if empty != 0 {
+                let slot = empty.trailingZeroBitCount
+                unsafe bytes[slot] = tag(hash)
+                unsafe shard.pointee.slots[group &* groupSlots &+ slot] = block
+                return
+            }
+            if unsafe bytes[passed] != 255 { unsafe bytes[passed] &+= 1 }
+            group = unsafe group &+ 1 == Int(shard.pointee.groups) ? 0 : group &+ 1
+        }
     }
 
     // MARK: Hash and growth
@@ -189,36 +233,57 @@ struct LiveTable: ~Copyable {
         return mixed &* 0xd6e8_feb8_6659_fd93
     }
 
-    /// The slot where a search begins: grows with bits 26 to 57 of the hash.
     @inline(__always)
-    private static func home(_ hash: UInt64, _ capacity: UInt32) -> UInt32 {
-        UInt32(truncatingIfNeeded: (((hash << 6) >> 32) &* UInt64(capacity)) >> 32)
+    private static func shard(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> (64 - shardBits)) }
+
+    /// The group where a search begins: grows with the 32 bits of the hash after those of the shard.
+    @inline(__always)
+    private static func home(_ hash: UInt64, _ groups: UInt32) -> UInt32 {
+        UInt32(truncatingIfNeeded: (((hash << shardBits) >> 32) &* UInt64(groups)) >> 32)
     }
 
-    private static func make(_ capacity: UInt32) -> Shard {
-        let base = UnsafeMutablePointer<LiveBlock>.allocate(capacity: Int(capacity))
-        unsafe base.initialize(
-            repeating: LiveBlock(address: 0, size: 0, stamp: 0, site: 0, thread: 0), count: Int(capacity))
+    /// 1 to 255, from bits that home does not depend on.
+    @inline(__always)
+    private static func tag(_ hash: UInt64) -> UInt8 {
+        UInt8(truncatingIfNeeded: ((hash >> 5 & 0xff) &* 255) >> 8) &+ 1
+    }
+
+    private static func bytes(_ groups: UInt32) -> Int {
+        Int(groups) * (groupSlots * MemoryLayout<LiveBlock>.stride + groupTags)
+    }
+
+    private static func make(_ groups: UInt32) -> Shard {
+        let largePage = 2 << 20
+        let size = bytes(groups)
+        let isLarge = size >= largePage
+        guard let memory = unsafe aligned_alloc(isLarge ? largePage : 64, size) else {
+            preconditionFailure("no memory for the table of live blocks")
+        }
+        if isLarge { unsafe madvise(memory, size, CInt(MADV_HUGEPAGE)) }
+        let slots = Int(groups) * groupSlots
+        let tags = unsafe (memory + slots * MemoryLayout<LiveBlock>.stride)
+            .bindMemory(to: UInt8.self, capacity: Int(groups) * groupTags)
+        unsafe tags.initialize(repeating: 0, count: Int(groups) * groupTags)
         return unsafe Shard(
-            base: base, capacity: capacity, count: 0, limit: UInt32(UInt64(capacity) * 7 / 10))
+            slots: memory.bindMemory(to: LiveBlock.self, capacity: slots), tags: tags, groups: groups, count: 0,
+            limit: UInt32(slots * 4 / 5))
+    }
+
+    private static func forEach(_ shard: Shard, _ body: (LiveBlock) -> Void) {
+        for group in 0..<Int(shard.groups) {
+            for slot in 0..<groupSlots where unsafe shard.tags[group * groupTags + slot] != 0 {
+                unsafe body(shard.slots[group * groupSlots + slot])
+            }
+        }
     }
 
     @inline(never)
     private mutating func grow(_ index: Int) {
         let old = unsafe shards[index]
-        // By a quarter, and in steps of two blocks so that small shards do not crawl.
-        var larger = Self.make(old.capacity + max(old.capacity / 4, 16))
-        larger.count = old.count
-        for slot in 0..<Int(old.capacity) {
-            let block = unsafe old.base[slot]
-            guard block.address != 0 else { continue }
-            var place = Self.home(Self.hash(block.address), larger.capacity)
-            while unsafe larger.base[Int(place)].address != 0 {
-                place = place &+ 1 == larger.capacity ? 0 : place &+ 1
-            }
-            unsafe larger.base[Int(place)] = block
-        }
-        unsafe old.base.deallocate()
-        unsafe shards[index] = larger
+        // By a quarter; from small beginnings by more, so that small shards do not crawl. Multiples of 4 keep tags aligned.
+        unsafe shards[index] = Self.make((old.groups + max(old.groups / 4, 4)) & ~3)
+        unsafe shards[index].count = old.count
+        Self.forEach(old) { unsafe Self.put($0, Self.hash($0.address), shards + index) }
+        unsafe free(old.slots)
     }
 }

@@ -101,13 +101,17 @@ struct ProcessHistory: ~Copyable {
 
     /// Takes in records of this process in time order.
     mutating func consume(_ records: UnsafeBufferPointer<hl_record>, _ shared: inout SharedHistory) {
-        // Far enough ahead for a load from memory, near enough to be still there.
+        // Far enough ahead for a load from memory, near enough to be still there: first the tags, then the block they lead to.
         let ahead = 12
+        let farAhead = 28
         let isLarge = liveBlocks > 8192
         let count = records.count
         for index in 0..<count {
             let record = unsafe records[index]
-            if isLarge, index &+ ahead < count { unsafe live.prefetch(records[index &+ ahead].address) }
+            if isLarge, index &+ ahead < count {
+                if index &+ farAhead < count { unsafe live.prefetchTags(records[index &+ farAhead].address) }
+                unsafe live.prefetch(records[index &+ ahead].address)
+            }
             let ticks = record.time_kind >> 8
             if ticks >= bucketEndTicks { crossBucket(ticks, &shared) }
             lastTicks = ticks

@@ -40,13 +40,10 @@ struct ReportCommand: ParsableCommand {
     @Flag(help: "Exact bytes instead of KiB and MiB.")
     var bytes = false
 
-    @Option(help: ArgumentHelp("Only this process.", valueName: "pid"))
-    var process: UInt32?
-
     @Option(help: ArgumentHelp("The heap as it was so many seconds after the start.", valueName: "seconds"))
     var at: Double?
 
-    @OptionGroup var symbols: SymbolOptions
+    @OptionGroup var reading: TraceOptions
 
     func validate() throws {
         if let limit, limit < 1 { throw ValidationError("--limit takes a number from 1 up") }
@@ -66,16 +63,9 @@ struct ReportCommand: ParsableCommand {
     private func show() throws(TraceError) {
         let trace = try Trace.open(file)
         var options = HistoryOptions(activity: html != nil)
-        if let process {
-            let chosen = trace.processes.filter { $0.pid == process }.map(\.id)
-            if chosen.isEmpty {
-                let known = trace.processes.map { String($0.pid) }.joined(separator: ", ")
-                throw TraceError(.foreign, path: file, message: "has no process \(process); there are: \(known)")
-            }
-            options.processes = Set(chosen)
-        }
+        options.processes = try reading.processes(of: trace)
         if let at { options.until = UInt64(at * 1e9) }
-        let report = try Report(trace, options: options, symbols: symbols.symbolizer)
+        let report = try Report(trace, options: options, symbols: reading.symbols.symbolizer)
         if let html {
             try HTMLReport(report).write(to: html, force: force)
         } else if json {

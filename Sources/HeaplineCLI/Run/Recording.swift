@@ -100,14 +100,17 @@ struct Recording {
             interrupted: interrupts > 0, traces: traces, problems: Array(Set(problems)).sorted())
     }
 
-    /// Whether the child has ended. One that was stopped stops us, too, so that the shell gets its terminal.
+    /// Whether the child has ended. One that the terminal stopped stops us, too, so that the shell gets its terminal. One
+    /// that was sent SIGSTOP by itself does not: whoever sent it continues it, and knows nothing of us.
     private static func wait(_ pid: pid_t, _ status: inout Int32) throws -> Bool {
         let got = unsafe waitpid(pid, &status, WNOHANG | WUNTRACED)
         if got < 0 && errno == ECHILD { return true }
         guard got == pid else { return false }
         if status & 0xff == 0x7f {
-            kill(getpid(), SIGSTOP)
-            kill(pid, SIGCONT)
+            if [SIGTSTP, SIGTTIN, SIGTTOU].contains(status >> 8 & 0xff) {
+                kill(getpid(), SIGSTOP)
+                kill(pid, SIGCONT)
+            }
             return false
         }
         return true

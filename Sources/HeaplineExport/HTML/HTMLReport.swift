@@ -95,7 +95,9 @@ public struct HTMLReport {
             PackageResources.summary_js, PackageResources.timeline_js, PackageResources.flame_js,
             PackageResources.table_js, PackageResources.stacks_js, PackageResources.leaks_js,
             PackageResources.compare_js, PackageResources.threads_js, PackageResources.histogram_js,
-            PackageResources.heapmap_js, PackageResources.events_js, PackageResources.recording_js,
+            PackageResources.growth_js, PackageResources.types_js, PackageResources.fragmentation_js,
+            PackageResources.heapmap_js, PackageResources.events_js, PackageResources.cores_js,
+            PackageResources.recording_js,
             PackageResources.main_js,
         ]
     }

@@ -8,15 +8,18 @@ internal import HeaplineCollector
 
 struct PageChip {
     static let eventLimit = 20_000
+    static let spanLimit = 60_000
 
     let history: History
     let stacks: PageStacks
+    let timeline: CoreTimeline?
 
     /// Members for the page; none for other sources.
     func json() throws(TraceError) -> [(String, PageJSON)] {
         let isChip = history.trace.processes.contains { $0.source == .esp || !$0.regions.isEmpty }
         guard isChip else { return [] }
         var members: [(String, PageJSON)] = [("events", try events())]
+        if let timeline { members.append(("cores", cores(timeline))) }
         if let map = try HeapMap(history) { members.append(("heapMap", heapMap(map))) }
         return members
     }
@@ -49,6 +52,34 @@ struct PageChip {
         return .object([
             ("width", .unsigned(map.width)), ("spans", PageJSON(map.spans)), ("cells", PageJSON(HeapMap.cells)),
             ("regions", .array(regions)),
+        ])
+    }
+
+    /// What ran on the cores: time, core, length, kind, process and thread of each span; and sums by context.
+    private func cores(_ timeline: CoreTimeline) -> PageJSON {
+        var packed = PackedIntegers()
+        var last: UInt64 = 0
+        let kept = timeline.spans.prefix(Self.spanLimit)
+        for span in kept {
+            packed.addSigned(Int64(bitPattern: span.start &- last))
+            last = span.start
+            packed.add(span.core)
+            packed.add(span.end - span.start)
+            packed.add(span.activity.rawValue)
+            packed.add(span.process)
+            packed.add(span.thread)
+        }
+        let contexts = timeline.contexts.map { context in
+            PageJSON.object([
+                ("process", PageJSON(context.process)), ("thread", PageJSON(context.thread)),
+                ("kind", PageJSON(context.activity.rawValue)), ("runs", .unsigned(context.runs)),
+                ("time", .unsigned(context.time)), ("longest", .unsigned(context.longest)),
+                ("byCore", .array(context.timeByCore.map { .unsigned($0) })),
+            ])
+        }
+        return .object([
+            ("count", PageJSON(timeline.cores)), ("total", .unsigned(timeline.spanCount)), ("spans", packed.json),
+            ("contexts", .array(contexts)),
         ])
     }
 

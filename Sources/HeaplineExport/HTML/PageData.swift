@@ -31,7 +31,8 @@ struct PageData {
         members += stacks.json()
         members.append(("activity", stacks.activity()))
         members.append(("leaks", leaks()))
-        members += try PageChip(history: history, stacks: stacks).json()
+        members += PageShape(report: report, stacks: stacks).json()
+        members += try PageChip(history: history, stacks: stacks, timeline: report.cores).json()
         return .object(members)
     }
 
@@ -117,7 +118,7 @@ struct PageData {
         history.threads.sorted { ($1.bytes, $0.process, $0.index) < ($0.bytes, $1.process, $1.index) }
             .prefix(5000).map { thread in
                 .object([
-                    ("process", PageJSON(thread.process)), ("name", .text(thread.name)),
+                    ("process", PageJSON(thread.process)), ("index", PageJSON(thread.index)), ("name", .text(thread.name)),
                     ("tid", .unsigned(UInt64(thread.tid))), ("task", .bool(thread.isTask)),
                     ("allocations", .unsigned(thread.allocations)), ("bytes", .unsigned(thread.bytes)),
                     ("frees", .unsigned(thread.frees)), ("foreignFrees", .unsigned(thread.foreignFrees)),

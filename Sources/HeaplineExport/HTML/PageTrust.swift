@@ -160,15 +160,52 @@ struct PageTrust {
         }
     }
 
+    /// What one event costs the program, in nanoseconds, from the cheapest to the dearest of the workloads in Perf/results.
+    private static func cost(_ mode: RecordingMode, depth: Int) -> ClosedRange<Double>? {
+        switch mode {
+        case .all, .leaks: depth > 0 ? 12...320 : 12...53
+        case .sample: 3...21
+        case .count: 3...11
+        case .off: nil
+        }
+    }
+
+    /// An estimate, and said to be one: nothing in a trace tells how long the program would have taken without.
     private mutating func overhead() {
+        let trace = history.trace
         let seconds = Double(history.duration) / 1e9
-        guard seconds > 0, history.eventCount > 0 else { return }
-        let rate = Double(history.eventCount) / seconds
-        let text = rate >= 1e6 ? "\((rate / 1e5).rounded() / 10) million" : "\(Int(rate.rounded()))"
+        guard seconds > 0, trace.processes.contains(where: { $0.source == .linux }), trace.kind == .heapline else { return }
+        var low = 0.0
+        var high = 0.0
+        var events = 0.0
+        for process in trace.processes {
+            guard let cost = Self.cost(process.mode, depth: process.depth) else { continue }
+            let counts = process.counts.map { Double($0.allocations) + Double($0.frees) }
+            let happened = counts ?? Double(history.processTotals[process.id].allocations &+ history.processTotals[process.id].frees)
+            events += happened
+            low += happened * cost.lowerBound / 1e9
+            high += happened * cost.upperBound / 1e9
+        }
+        guard events > 0 else { return }
+        let share = "\(Self.share(low / seconds)) to \(Self.share(high / seconds))"
         add(
-            "note", "Overhead",
-            "\(history.eventCount) events, \(text) per second. What that cost is not measured in the program itself.",
-            fix: "compare with a run without heapline; --depth 8 or --mode sample cost less")
+            "note", high / seconds < 0.05 ? "Overhead: at most \(Self.share(high / seconds))" : "Overhead: \(share), estimated",
+            "\(UInt64(events)) events in \(Self.seconds(seconds)), at what an event cost the twelve programs that were measured: "
+                + "\(Self.seconds(low)) to \(Self.seconds(high)) of the threads' time. It was not measured in this run.",
+            fix: high / seconds < 0.05 ? nil : "compare with a run without heapline; --depth 8, --mode sample or --mode count cost less")
+    }
+
+    private static func share(_ value: Double) -> String {
+        let percent = value * 100
+        if percent < 0.1 { return "0.1 %" }
+        return percent < 10 ? "\((percent * 10).rounded() / 10) %" : "\(Int(percent.rounded())) %"
+    }
+
+    private static func seconds(_ value: Double) -> String {
+        if value >= 10 { return "\(Int(value.rounded())) s" }
+        if value >= 0.1 { return "\((value * 100).rounded() / 100) s" }
+        if value >= 1e-3 { return "\((value * 1e4).rounded() / 10) ms" }
+        return "\(Int((value * 1e6).rounded())) µs"
     }
 
     static func percent(_ part: UInt64, _ whole: UInt64) -> String {

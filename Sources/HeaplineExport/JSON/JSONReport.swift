@@ -15,7 +15,10 @@
 //   sites        [{stack, stackEnd, allocations, bytes, liveBlocks, liveBytes, peakBlocks, peakBytes, temporary,
 //                  reallocations, freedBy, standardErrors}]
 //                freedBy: [{blocks, bytes, stack, stackEnd}], most blocks first, with --free-stacks only
-//                stack: [{function, file, line, module, inlined}], inner to outer; most allocations first
+//                stack: [{function, file, line, module, inlined}], inner to outer; most allocations first.
+//                The element at index `otherStacks.site`, if that is there, stands for all stacks that are not listed: its
+//                stack is empty, its `stackEnd` is "others".
+//   otherStacks  {site, stacks}                   only when there are more stacks than are listed
 //   leaks        [{site, blocks, bytes, oldestNanoseconds, newestNanoseconds, threads, owner, verdicts}]
 //                site: index into sites; owner: a runtime that keeps the blocks; verdicts: {unreachable, indirect, reachable, unknown}
 //   verdicts     {unreachable: {blocks, bytes}, …}   of all processes; empty unless their memory was searched
@@ -24,16 +27,22 @@
 //   peak         [{site, blocks, bytes}]
 //   types        [{name, kind, blocks, bytes, leakedBlocks}]   kind: cxx, swift, or size (name: up to so many bytes)
 //   growth, threads, sizes, lifetimes, timeline, fragmentation, log
+//   cores        {cores, switches, contexts: [{process, thread, name, kind, runs, nanoseconds, nanosecondsByCore,
+//                 longestNanoseconds}]}           only for emulated chips
 //   unwindingProblems [{module, why, remedy, stacks, allocations}]
 //   symbolProblems    [{problem, remedy}]
 
 internal import HeaplineAnalysis
 
 extension Report {
+    /// Most stacks that are told one by one unless asked for: at depth 32 a stack takes ten kilobytes.
+    public static let siteLimit = 10_000
+
     /// The whole report as JSON.
     ///
     /// - Parameters:
-    ///   - limit: most elements of `sites` and of the lists that refer to it; nil for all, so that sums add up.
+    ///   - limit: most elements of `sites` and of the lists that refer to it; nil for ``siteLimit`` of them and one more that
+    ///     holds the sums of all others, so that sums add up.
     ///   - sink: gets the bytes as they are made.
     public func json(limit: Int? = nil, _ sink: @escaping ([UInt8]) -> Void) {
         var writer = JSONWriter(sink)
@@ -41,7 +50,7 @@ extension Report {
             json.member("schema", "heapline.report")
             json.member("version", 1)
             header(&json)
-            stacks(&json, limit: limit ?? .max)
+            stacks(&json, limit: limit ?? Self.siteLimit, hasRest: limit == nil)
             tables(&json)
         }
         writer.finish()
@@ -155,14 +164,17 @@ extension Report {
 
     // MARK: Stacks
 
-    private func stacks(_ json: inout JSONWriter, limit: Int) {
+    private func stacks(_ json: inout JSONWriter, limit: Int, hasRest: Bool) {
         // Most allocations first; stacks whose allocations were rounded to none by sampling come last.
         var order = tree.ranking(by: .allocations, then: .bytes)
         let ranked = Set(order)
         order += tree.sites.indices.filter { !ranked.contains($0) }
+        let others = hasRest ? order.dropFirst(limit) : []
         order = Array(order.prefix(limit))
         var place: [Int: Int] = [:]
         for (index, site) in order.enumerated() { place[site] = index }
+        for site in others { place[site] = order.count }
+        let rest = tree.sum(of: others)
 
         // Frames repeat in nearly every stack: each is encoded once.
         let frames = tree.frames.map { frame in
@@ -177,7 +189,14 @@ extension Report {
             }
         }
         json.array("sites") { json in
-            for index in order { json.object { json in self.site(&json, index, frames) } }
+            for index in order { json.object { json in self.site(&json, index, tree.sites[index], frames) } }
+            if !others.isEmpty { json.object { json in self.site(&json, nil, rest, frames) } }
+        }
+        if !others.isEmpty {
+            json.object("otherStacks") { json in
+                json.member("site", order.count)
+                json.member("stacks", others.count)
+            }
         }
         json.array("leaks") { json in
             for group in leaks.groups {
@@ -220,16 +239,16 @@ extension Report {
         }
     }
 
-    private func stack(_ json: inout JSONWriter, _ node: Int, _ frames: [[UInt8]]) {
+    private func stack(_ json: inout JSONWriter, _ node: Int, _ frames: [[UInt8]], end: String? = nil) {
         json.array("stack") { json in
             tree.forEachFrame(node) { json.value(encoded: frames[$0]) }
         }
-        json.member("stackEnd", "\(tree.end(node))")
+        json.member("stackEnd", end ?? "\(tree.end(node))")
     }
 
-    private func site(_ json: inout JSONWriter, _ index: Int, _ frames: [[UInt8]]) {
-        let sums = tree.sites[index]
-        stack(&json, sums.node, frames)
+    /// What a stack did; without an `index`, what all stacks that are not listed did.
+    private func site(_ json: inout JSONWriter, _ index: Int?, _ sums: CallTree.StackSums, _ frames: [[UInt8]]) {
+        stack(&json, sums.node, frames, end: index == nil ? "others" : nil)
         json.member("allocations", sums.allocations)
         json.member("bytes", sums.bytes)
         json.member("liveBlocks", sums.liveBlocks)
@@ -238,7 +257,7 @@ extension Report {
         json.member("peakBytes", sums.peakBytes)
         json.member("temporary", sums.temporary)
         json.member("reallocations", sums.reallocations)
-        if let freedBy = tree.freedBy[index] {
+        if let index, let freedBy = tree.freedBy[index] {
             json.array("freedBy") { json in
                 for freed in freedBy {
                     json.object { json in
@@ -355,7 +374,7 @@ extension Report {
             }
         }
         json.array("fragmentation") { json in
-            for area in Fragmentation(history).areas.sorted(by: { ($0.process, $0.start) < ($1.process, $1.start) }) {
+            for area in fragmentation.areas.sorted(by: { ($0.process, $0.start) < ($1.process, $1.start) }) {
                 json.object { json in
                     json.member("process", area.process)
                     json.member("name", area.name)
@@ -369,6 +388,7 @@ extension Report {
                 }
             }
         }
+        cores(&json)
         json.array("log") { json in
             for line in trace.log {
                 json.object { json in

@@ -132,7 +132,7 @@ extension TextReport {
 
     mutating func fragmentation(limit: Int) {
         heading("Holes between live blocks")
-        let fragmentation = Fragmentation(history)
+        let fragmentation = report.fragmentation
         var table = TextTable(["blocks", "alive", "holes", "in holes", "largest", "start", "area"])
         let areas = fragmentation.areas.sorted { ($1.holeBytes, $0.start) < ($0.holeBytes, $1.start) }
         for area in areas.prefix(limit) {

@@ -39,6 +39,7 @@ struct TextReport {
         case .sites: sites(limit: style.limit ?? 20)
         case .threads: threads(tasksOnly: false)
         case .tasks: threads(tasksOnly: true)
+        case .cores: cores()
         case .types: types()
         case .sizes: histogram("Sizes asked for", history.sizes) { [units] in units.bytes($0) }
         case .lifetimes: histogram("Time from allocation to free", history.lifetimes) { Units.duration($0) }
@@ -63,6 +64,8 @@ struct TextReport {
         switch view {
         case .tasks where !history.threads.contains { $0.isTask }:
             return "no tasks: this is not a recording of an emulated chip; see --view threads"
+        case .cores where report.cores == nil:
+            return "nothing about cores: this is not a recording of an emulated chip with tasks"
         case .lifetimes where report.mode == .sample:
             return nil
         default: return nil

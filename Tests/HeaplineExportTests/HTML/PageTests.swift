@@ -10,9 +10,9 @@ import HeaplineExport
 import Testing
 
 @Suite struct PageTests {
-    private func page(_ directory: String, stacks: Int = 40, depth: Int = 4, milliseconds: Int = 50) throws -> Report {
+    private func page(_ directory: String, stacks: Int = 40, depth: Int = 4, milliseconds: Int = 50, steps: Int = 0) throws -> Report {
         let trace = directory + "/trace.heapline"
-        try PageTrace.write(to: trace, stacks: stacks, depth: depth, milliseconds: milliseconds)
+        try PageTrace.write(to: trace, stacks: stacks, depth: depth, milliseconds: milliseconds, steps: steps)
         let report = try PageTrace.report(trace)
         try HTMLReport(report).write(to: directory + "/page.html", force: false)
         return report
@@ -126,10 +126,13 @@ import Testing
 
     @Test(
         .enabled(if: Chromium.path != nil, "chromium is not installed: pages were not looked at in a browser"),
-        arguments: ["stacks", "functions", "leaks", "threads", "sizes", "heapmap", "events", "log", "recording"])
+        arguments: [
+            "stacks", "functions", "leaks", "growth", "types", "threads", "sizes", "fragmentation", "cores", "heapmap", "events",
+            "log", "recording",
+        ])
     func `every view draws without complaint`(tab: String) throws {
         try PageTrace.withDirectory { directory in
-            _ = try page(directory)
+            _ = try page(directory, steps: 5)
             let visit = try Chromium.visit(directory + "/page.html", hash: "#tab=\(tab)", errors: directory + "/errors")
             #expect(visit.console == [])
             #expect(visit.document.range(of: "id=\"panel-\(tab)\"") != nil)
@@ -148,6 +151,43 @@ import Testing
             #expect(visit.console == [])
             #expect(visit.document.range(of: "id=\"panel-changes\"") != nil)
             #expect(visit.exact(card: "card-bytes") == now.history.totals.bytesAllocated)
+        }
+    }
+
+    @Test func `what ran on the cores adds up to the run`() throws {
+        try PageTrace.withDirectory { directory in
+            let report = try page(directory)
+            let cores = try #require(report.cores)
+            #expect(cores.cores == 2)
+            #expect(cores.spanCount == 50 * 5 && cores.spans.count == 50 * 5)
+            for core in 0..<2 {
+                let spans = cores.spans.filter { $0.core == core }.sorted { $0.start < $1.start }
+                for (span, next) in zip(spans, spans.dropFirst()) { #expect(span.end == next.start) }
+                #expect(spans.first?.start ?? 1 < 10)
+                #expect(spans.last?.end == report.history.duration)
+            }
+            let task = try #require(cores.contexts.first { $0.activity == .task })
+            #expect(task.runs == 50 && task.timeByCore == [50 * 500_000])
+            let interrupt = try #require(cores.contexts.first { $0.activity == .interrupt })
+            #expect(interrupt.runs == 50 && interrupt.time == 50 * 10_000 && interrupt.longest == 10_000)
+            #expect(cores.contexts.reduce(0) { $0 + $1.time } == cores.spans.reduce(0) { $0 + $1.end - $1.start })
+            #expect(report.text(.cores).contains("2 cores, 250 runs"))
+            guard Chromium.path != nil else { return }
+            let visit = try Chromium.visit(directory + "/page.html", hash: "#tab=cores", errors: directory + "/errors")
+            #expect(visit.console == [])
+            #expect(visit.text(id: "cores-note")?.hasPrefix("0 ns to ") == true)
+        }
+    }
+
+    @Test func `growth by reallocation is on the page`() throws {
+        try PageTrace.withDirectory { directory in
+            let report = try page(directory, steps: 9)
+            #expect(report.history.isComplete, "\(report.history.gaps)")
+            let growth = try #require(report.growth.first)
+            #expect(growth.reallocations == 9 && growth.moves == 9 && growth.longestChain == 9)
+            let html = String(decoding: try HTMLReport(report).html, as: UTF8.self)
+            let isThere = html.contains("\"growth\":[[") && html.contains(",9,9,")
+            #expect(isThere)
         }
     }
 }

@@ -34,9 +34,12 @@ enum PageTrace {
     /// Writes a trace of `stacks` stacks of `depth` calls each. In every millisecond each stack allocates once; every
     /// third block is freed at once, and of the others every second one a millisecond later.
     ///
+    /// On a chip, core 0 runs the task for the first half of each millisecond and idles for the other, and core 1 answers an
+    /// interrupt of 10 µs in each. At the end `steps` reallocations make one block grow.
+    ///
     /// - Parameter scale: what sizes are multiplied by.
     static func write(
-        to path: String, stacks: Int, depth: Int, milliseconds: Int, scale: UInt64 = 1, hasRegion: Bool = true
+        to path: String, stacks: Int, depth: Int, milliseconds: Int, scale: UInt64 = 1, hasRegion: Bool = true, steps: Int = 0
     ) throws {
         let writer = try TraceWriter(path: path, force: true, startUnixNs: 1_700_000_000_000_000_000, level: 1)
         var header = hl_process()
@@ -60,6 +63,10 @@ enum PageTrace {
         let name = Array(nasty.utf8)
         let thread = bytes(hl_note_thread(thread: 0, tid: 7, core: 0, is_task: 1))
         note(HL_NOTE_THREAD, 0, thread + name)
+        if hasRegion {
+            let idle = bytes(hl_note_thread(thread: 1, tid: 8, core: 0, is_task: 1))
+            note(HL_NOTE_THREAD, 0, idle + Array("IDLE0".utf8))
+        }
         let head: [UInt32] = [0, 3]  // thread, level
         note(HL_NOTE_LOG, 10, head.flatMap { bytes($0) } + name)
         let region = bytes(hl_note_region(start: 0x3ffb_0000, bytes: 1 << 24, capabilities: 4, reserved: 0))
@@ -81,6 +88,7 @@ enum PageTrace {
                 hl_record(
                     time_kind: ticks << 8 | UInt64(kind.rawValue), address: address, size: size,
                     stack: UInt32(16 + stack * depth + depth - 1), thread: 0))
+            if kind == HL_KIND_REALLOC_ALLOC { return }
             if kind == HL_KIND_ALLOC {
                 sums.allocations += 1
                 sums.bytes += size
@@ -90,8 +98,18 @@ enum PageTrace {
         }
         var later: [UInt64] = []
         var next: UInt64 = 0x3ffb_0000
+        func turn(_ at: UInt64, core: UInt64, thread: UInt32, to activity: UInt64) {
+            ticks = at
+            records.append(
+                hl_record(
+                    time_kind: ticks << 8 | UInt64(HL_KIND_SWITCH.rawValue), address: core, size: activity, stack: 0, thread: thread))
+        }
         for millisecond in 0..<milliseconds {
             ticks = UInt64(millisecond) * 1_000_000
+            if hasRegion {
+                turn(ticks, core: 0, thread: 0, to: 0)
+                turn(ticks, core: 1, thread: 1, to: 2)
+            }
             for address in later { add(HL_KIND_FREE, address, 0, 0) }
             later = []
             for stack in 0..<stacks {
@@ -104,6 +122,21 @@ enum PageTrace {
                     later.append(address)
                 }
             }
+            if hasRegion {
+                let start = UInt64(millisecond) * 1_000_000
+                turn(start + 500_000, core: 0, thread: 1, to: 2)
+                turn(start + 600_000, core: 1, thread: 1, to: 1)
+                turn(start + 610_000, core: 1, thread: 1, to: 2)
+            }
+        }
+        if steps > 0 { add(HL_KIND_ALLOC, next, 16, 0) }
+        for step in 0..<steps {
+            add(HL_KIND_REALLOC_FREE, next, 0, 0)
+            next += 4096
+            add(HL_KIND_REALLOC_ALLOC, next, UInt64(32 + 16 * step), 0)
+            sums.allocations += 1
+            sums.reallocations += 1
+            sums.bytes += UInt64(32 + 16 * step)
         }
         unsafe records.withUnsafeBufferPointer { unsafe writer.events($0, process: 0, core: 0) }
         var counts = hl_counts()

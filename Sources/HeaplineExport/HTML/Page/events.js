@@ -3,7 +3,7 @@
 // Events one by one, for recordings of emulated chips: which task allocated or freed which block when.
 
 const eventsPanel = {
-  start(panel) {
+  read() {
     const packed = unpack(recorded.events.packed);
     this.rows = [];
     let time = 0;
@@ -11,6 +11,9 @@ const eventsPanel = {
       time += unsign(packed[i]);
       this.rows.push({ id: i / 7, time, freed: packed[i + 1] === 1, process: packed[i + 2], thread: packed[i + 3], address: packed[i + 4], size: packed[i + 5], row: packed[i + 6] });
     }
+  },
+  start(panel) {
+    if (!this.rows) this.read();
     const task = (event) => (recorded.events.names[event.process] || [])[event.thread] || `thread ${event.thread}`;
     const hex = (event) => `0x${event.address.toString(16)}`;
     this.table = new Table({ name: "events", page: 50, sort: ["id", "ascending"], rowId: (event) => event.id, placeholder: "Filter by task, address, size or function",

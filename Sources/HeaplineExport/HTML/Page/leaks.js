@@ -5,6 +5,8 @@
 const verdicts = { 0: ["not searched", ""], 1: ["unreachable", "bad"], 2: ["reachable from unreachable", "bad"], 3: ["still reachable", "ok"] };
 
 const leaks = {
+  only: null,  // the verdict that is shown by itself
+
   start(panel) {
     const age = (row) => (row[0] === recorded.kept ? null : recorded.duration - row[3]);
     const columns = [
@@ -14,7 +16,7 @@ const leaks = {
       numberColumn("size", "Mean size", bytes, (row) => (row[1] ? row[2] / row[1] : null), { total: null }),
       { ...numberColumn("oldest", "Oldest", duration, age, { total: null, title: "Age of the oldest block at the end" }), hover: (row) => `allocated at ${duration(row[3])}` },
       { ...numberColumn("newest", "Newest", duration, (row) => (row[0] === recorded.kept ? null : recorded.duration - row[4]), { total: null }), hover: (row) => `allocated at ${duration(row[4])}` },
-      { key: "threads", label: "Threads", kind: "text", text: (row) => row[5].join(", "), value: (row) => row[5].join(", ") },
+      { key: "threads", label: "Threads", kind: "text", text: (row) => [...new Set(row[5])].join(", "), value: (row) => [...new Set(row[5])].join(", ") },
     ];
     columns[1].cell = (row) => make("span", {}, bytes(row[2]), make("span.share", {}, barFill(row[2] / (recorded.totals.liveBytes || 1))));
     if (recorded.leaks.verdicts.length) {
@@ -24,15 +26,23 @@ const leaks = {
     this.table = new Table({ name: "never-freed", columns, sort: ["bytes", "descending"], rowId: (row) => row[0], detail: (row) => stackDetail(row[0]),
       placeholder: "Filter by function, file or module", searchText: (row) => stackText(row[0]), empty: "Everything was freed." });
     const notes = [];
+    const groups = make("div.chips", { id: "leaks-verdicts", role: "group", "aria-label": "Which blocks" });
     if (recorded.leaks.verdicts.length) {
-      notes.push(recorded.leaks.verdicts.map(([kind, blocks, size]) => `${verdicts[kind][0]}: ${bytes(size)} in ${count(blocks)} blocks`).join(" · "));
+      const chip = (kind, label, blocks, size) => make("button.chip", { type: "button", "aria-pressed": String(this.only === kind), title: `${count(blocks)} blocks`, onclick: (event) => {
+        this.only = kind;
+        for (const other of groups.children) other.setAttribute("aria-pressed", "false");
+        event.currentTarget.setAttribute("aria-pressed", "true");
+        this.draw();
+      } }, `${label} · ${bytes(size)}`);
+      groups.append(chip(null, "all", recorded.totals.liveBlocks, recorded.totals.liveBytes), ...recorded.leaks.verdicts.map(([kind, blocks, size]) => chip(kind, verdicts[kind][0], blocks, size)));
+      notes.push("What the search of the program's memory found, at its end or when it was asked for. Unreachable blocks are leaks: nothing points to them any more.");
     } else {
-      notes.push("Blocks that nobody freed; many programs keep some until they end on purpose.");
+      notes.push("Blocks that nobody freed; many programs keep some until they end on purpose. This recording does not tell which of them are leaks.");
     }
     if (recorded.leaks.replacedBlocks) notes.push(`${bytes(recorded.leaks.replacedBytes)} in ${count(recorded.leaks.replacedBlocks)} blocks were alive in programs that exec replaced; they are not in this table.`);
     if (recorded.leaks.rows.length < recorded.leaks.groups) notes.push(`${count(recorded.leaks.rows.length)} of ${count(recorded.leaks.groups)} stacks are listed.`);
     const charts = make("div.charts", {}, histogramBox("By size", recorded.leaks.sizes, bytes, "bytes"), histogramBox("By age at the end", recorded.leaks.ages, duration, "bytes"));
-    panel.append(make("p.note", { id: "leaks-note" }, notes.join(" ")), this.table.element, charts);
+    panel.append(make("p.note", { id: "leaks-note" }, notes.join(" ")), groups, this.table.element, charts);
   },
 
   draw() {
@@ -45,6 +55,11 @@ const leaks = {
         copy[2] = now.liveBytes[row[0]];
         return copy;
       });
+    }
+    if (this.only != null) {
+      // Sums by verdict are of the whole run.
+      this.table.set(recorded.leaks.rows.flatMap((row) => row[6].filter((item) => item[0] === this.only).map((item) => [row[0], item[1], item[2], row[3], row[4], row[5], [item]])));
+      return;
     }
     // What is not listed by stack is one line, so that the sum is that of all.
     const now = values(), sum = (column) => rows.reduce((all, row) => all + row[column], 0);

@@ -10,8 +10,12 @@ const views = [
   { id: "stacks", label: "Stacks", view: stacks, wanted: recorded.hasStacks, badge: recorded.siteCount },
   { id: "functions", label: "Functions", view: functions, wanted: recorded.hasStacks },
   { id: "leaks", label: "Never freed", view: leaks, wanted: true, badge: recorded.leaks.groups },
+  { id: "growth", label: "Growth", view: growth, wanted: recorded.hasStacks && recorded.growth.length > 0, badge: recorded.growth.length },
+  { id: "types", label: "Types", view: types, wanted: recorded.leaks.groups > 0 },
   { id: "threads", label: recorded.threads.some((row) => row.task) ? "Tasks" : "Threads", view: threads, wanted: recorded.threads.length > 0, badge: recorded.threads.length },
   { id: "sizes", label: "Sizes and lifetimes", view: distributions, wanted: recorded.sizes.rows.length > 0 },
+  { id: "fragmentation", label: "Fragmentation", view: fragmentation, wanted: recorded.fragmentation.areas.length > 0 },
+  { id: "cores", label: "Cores", view: coresPanel, wanted: Boolean(recorded.cores), draw: () => coresPanel.draw() },
   { id: "heapmap", label: "Heap map", view: heapMapPanel, wanted: Boolean(recorded.heapMap && recorded.heapMap.regions.length) },
   { id: "events", label: "Events", view: eventsPanel, wanted: Boolean(recorded.events && recorded.events.total), badge: recorded.events && recorded.events.total },
   { id: "log", label: "Log", view: logPanel, wanted: recorded.log.lines.length > 0, badge: recorded.log.total },
@@ -100,7 +104,7 @@ function onKey(event) {
     if (event.key === "Escape") target.blur();
     return;
   }
-  const number = Number(event.key);
+  const number = /^[1-9]$/.test(event.key) ? Number(event.key) : 0;
   if (number >= 1 && number <= views.length) chosen.set({ tab: views[number - 1].id });
   else if (event.key === "/") {
     const field = byId(`panel-${chosen.tab}`)?.querySelector("input[type=search]");

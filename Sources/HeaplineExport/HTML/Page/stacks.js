@@ -29,10 +29,14 @@ const stacks = {
     panel.append(make("p.note", { id: "stacks-note" }), this.table.element);
   },
 
-  text(row) { return [labels()[row].name, labels()[row].via].filter(Boolean).join(" ← "); },
+  text(row) {
+    const { name, via, beyond } = labels()[row];
+    return [name, via, beyond && beyond !== via ? `… ← ${beyond}` : ""].filter(Boolean).join(" ← ");
+  },
   nameCell(row) {
     const label = labels()[row];
-    return make("span", {}, label.name, label.via ? make("span.faint", {}, ` ← ${label.via}`) : null);
+    const rest = this.text(row).slice(label.name.length);
+    return make("span", {}, label.name, rest ? make("span.faint", {}, rest) : null);
   },
 
   draw() {

@@ -95,8 +95,35 @@ function ranking(measure, limit) {
 
 let labelCache = null;
 function labels() {
-  if (!labelCache) labelCache = Array.from({ length: recorded.rows }, (_, row) => recorded.label(row));
+  if (!labelCache) {
+    labelCache = Array.from({ length: recorded.rows }, (_, row) => recorded.label(row));
+    tellApart(labelCache);
+  }
   return labelCache;
+}
+
+/** Rows that read the same so far get the innermost caller in which they differ from the first of them. */
+function tellApart(list) {
+  const groups = new Map();
+  list.forEach((label, row) => {
+    const key = `${label.name}\n${label.via}`;
+    if (groups.has(key)) groups.get(key).push(row);
+    else groups.set(key, [row]);
+  });
+  for (const rows of groups.values()) {
+    if (rows.length < 2 || list[rows[0]].other) continue;
+    const names = (row) => recorded.trimmed(recorded.stack(row)).map((frame) => recorded.short(frame));
+    const first = names(rows[0]);
+    let nearest = 0;
+    for (const row of rows.slice(1)) {
+      const own = names(row);
+      let at = 0;
+      while (at < own.length && own[at] === first[at]) at++;
+      if (at < own.length) list[row].beyond = own[at];
+      if (at < first.length) nearest = nearest ? Math.min(nearest, at) : at;
+    }
+    if (nearest) list[rows[0]].beyond = first[nearest];
+  }
 }
 
 function drawStandout() {

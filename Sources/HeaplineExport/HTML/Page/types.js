@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the live blocks are, where the recording says so; otherwise how large they are, and what to record instead.
+
+const types = {
+  start(panel) {
+    const known = recorded.types;
+    if (known && known.rows.length) {
+      const table = new Table({ name: "types", sort: ["bytes", "descending"], placeholder: "Filter by type", searchText: (row) => row.name,
+        columns: [
+          { key: "name", label: "Type", kind: "name", text: (row) => row.name, value: (row) => row.name, hover: (row) => row.name },
+          numberColumn("blocks", "Blocks", shortCount, (row) => row.blocks), numberColumn("bytes", "Bytes", bytes, (row) => row.bytes),
+          numberColumn("size", "Mean size", bytes, (row) => (row.blocks ? row.bytes / row.blocks : null), { total: null }),
+        ] });
+      table.set(known.rows);
+      panel.append(make("p.note", { id: "types-note" }, "Blocks alive at the end, by what their first word points to; a size class where it says nothing."), table.element);
+      return;
+    }
+    panel.append(make("p.note", { id: "types-note" }, "Recorded without types: they come from the first word of each live block, noted when the program searches its memory. Below, the live blocks by size."),
+      make("div.charts", {}, histogramBox("Live bytes by size", recorded.leaks.sizes, bytes, "bytes"), histogramBox("Live blocks by size", recorded.leaks.sizes, bytes, "blocks")));
+  },
+  draw() {},
+};
