@@ -4,6 +4,7 @@
 // heapline_format.h; hot code is in record.h.
 
 #include "recorder.h"
+#include "answer.h"
 #include "clock.h"
 #include "collector.h"
 #include "modules.h"
@@ -205,7 +206,9 @@ static int start_in_child(void) {
     char text[32];
     if (hl_environment_get("HEAPLINE_ONLY", text, sizeof text)) return HL_ERROR_STATE;
     hl_platform_wipe_on_fork(&hl_gate, sizeof hl_gate);
-    return make_process();
+    int error = make_process();
+    if (!error) hl_answer_announce();
+    return error;
 }
 
 // A recording that cannot start has no notes to say why: a file of its own in the session directory does.
@@ -244,6 +247,7 @@ HL_SLOW uint32_t hl_gate_wake(void) {
             hl_recorder.follows = 1;
             hl_platform_wipe_on_fork(&hl_gate, sizeof hl_gate);
             if (hl_recorder_start() == 0) {
+                hl_answer_start();
                 if (own_session) hl_recorder.has_collector = hl_collector_start(output) == 0;
                 hl_recorder.paused = (uint32_t)paused;
                 state = paused ? HL_GATE_OFF : open_state();

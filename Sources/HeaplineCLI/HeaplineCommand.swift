@@ -15,6 +15,8 @@ struct HeaplineCommand: ParsableCommand {
             ExportCommand.self,
             DiffCommand.self,
             CheckCommand.self,
+            ControlCommand.self,
+            ConsoleCommand.self,
             DoctorCommand.self,
             CollectCommand.self,
             EspCommand.self,

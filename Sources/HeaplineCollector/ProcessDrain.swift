@@ -196,6 +196,7 @@ package enum ProcessEnd: Equatable, Sendable {
         takeImages()
         writeRSS()
         writeCounts(final: false)
+        writer.flush()  // who reads the trace while it grows sees what there was a moment ago
     }
 
     /// Takes what dumps have left beside the process file. An image is numbered from 1 and has its name once it is whole.

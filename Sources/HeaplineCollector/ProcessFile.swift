@@ -73,6 +73,21 @@ internal import Glibc
         return unsafe (UnsafeRawBufferPointer(start: notes, count: Int(size)), Int(count))
     }
 
+    /// Asks the process for something; 0 or why not.
+    func ask(_ request: ControlRequest, milliseconds: Int) -> Int32 {
+        let (command, number, text): (hl_command, Int, String?) =
+            switch request {
+            case .stop: (HL_COMMAND_STOP, 0, nil)
+            case .pause: (HL_COMMAND_PAUSE, 0, nil)
+            case .resume: (HL_COMMAND_RESUME, 0, nil)
+            case .dump: (HL_COMMAND_DUMP, 0, nil)
+            case .mark(let text): (HL_COMMAND_MARK, 0, text)
+            case .depth(let depth): (HL_COMMAND_DEPTH, depth, nil)
+            case .snapshot(let path): (HL_COMMAND_SNAPSHOT, 0, path)
+            }
+        return unsafe hl_drain_ask(base, command, UInt32(number), text, UInt32(milliseconds))
+    }
+
     func counts() -> hl_counts {
         var counts = hl_counts()
         unsafe hl_drain_counts(base, &counts)

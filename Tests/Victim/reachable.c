@@ -19,6 +19,8 @@
 //   1392   1       reachable     the stack of a thread that sleeps in poll()
 // With a thread that has ended:
 //   1424   1       unreachable   its stack, which is nobody's any more
+// Waiting until its input ends, with 100 blocks made after that:
+//   1488   100     reachable     each from the next
 // With a child by fork:
 //   1456   1       unreachable   (in the child) nothing
 
@@ -150,6 +152,12 @@ int victim_reachable(int argc, char **argv) {
     if (!strcmp(how, "ended")) start(ending, 1);
     if (!strcmp(how, "_exit")) _exit(0);
     if (!strcmp(how, "kill")) abort();
+    if (!strcmp(how, "wait")) {
+        char byte;
+        while (read(0, &byte, 1) > 0) {
+        }
+        list = chain(1488, 100, 0);
+    }
     if (!strcmp(how, "fork")) {
         pid_t child = fork();
         if (child == 0) {

@@ -355,6 +355,31 @@ struct hl_process {
     struct hl_thread_counts retired; // sums of threads that ended (atomic adds)
 };
 HL_STATIC_ASSERT(sizeof(struct hl_process) <= HL_CORES_OFFSET, "fits its page");
+// How a process is steered from outside (`heapline control`), in the same page. One asker at a time (flock on the file): it fills the
+// request in, adds 1 to `asked` (release) and sends `signal`; the process's handler does it, sets `result`, and stores `asked` to
+// `answered` (release, and a futex). Without a signal nobody listens.
+#define HL_CONTROL_OFFSET 2048u
+#define HL_CONTROL_TEXT_BYTES 1024u
+struct hl_control {
+    uint32_t signal; // 0: cannot be steered
+    uint32_t asked;
+    uint32_t answered;
+    int32_t result;  // 0 or an enum hl_error
+    uint32_t command; // enum hl_command
+    uint32_t number;
+    char text[HL_CONTROL_TEXT_BYTES]; // ends with NUL
+};
+HL_STATIC_ASSERT(sizeof(struct hl_process) <= HL_CONTROL_OFFSET, "in front of the requests");
+HL_STATIC_ASSERT(HL_CONTROL_OFFSET + sizeof(struct hl_control) <= HL_CORES_OFFSET, "fits the page");
+enum hl_command {
+    HL_COMMAND_STOP = 1,
+    HL_COMMAND_PAUSE = 2,
+    HL_COMMAND_RESUME = 3,
+    HL_COMMAND_MARK = 4,     // text
+    HL_COMMAND_DEPTH = 5,    // number
+    HL_COMMAND_DUMP = 6,
+    HL_COMMAND_SNAPSHOT = 7, // text: the path
+};
 enum hl_process_state { HL_STATE_RUNNING = 1, HL_STATE_ENDED = 2, HL_STATE_EXEC = 3, HL_STATE_BROKEN = 4 };
 
 // MARK: The trace file

@@ -42,6 +42,17 @@ void hl_drain_attach(void *_Nonnull base, uint32_t collector_pid);
 uint64_t hl_drain_clock(void);
 enum hl_process_state hl_drain_state(const void *_Nonnull base);
 
+// Asks the process for something, from outside, and waits for its answer. The caller made sure that the process file is that of `pid`, still
+// running, and holds a lock on it. 0 or a hl_error of the process, or one of these.
+int hl_drain_ask(void *_Nonnull base, enum hl_command command, uint32_t number, const char *_Nullable text,
+                 uint32_t timeout_ms);
+enum hl_ask_error {
+    HL_ASK_DEAF = -100,    // the process listens to no signal, or took it for itself
+    HL_ASK_REFUSED = -101, // the system does not let us send it
+    HL_ASK_SILENT = -102,  // no answer in time: all its threads block the signal
+    HL_ASK_LONG = -103,    // the text is too long
+};
+
 #if defined(__cplusplus)
 }
 #endif

@@ -17,7 +17,7 @@ public enum RuntimeSuppressions {
         for rule in functions {
             guard let place = frames.firstIndex(where: { rule.matches($0) }) else { continue }
             let module = frames[place].module
-            if frames[..<place].allSatisfy({ $0.module == module || isSystem($0) }) { return rule.owner }
+            if frames[..<place].allSatisfy({ $0.module == module || isSystem($0) || isSwift($0) }) { return rule.owner }
         }
         // The stack must reach the loader or a thread's start: one that is cut may hide the program.
         let isWhole = frames.last.map {
@@ -121,6 +121,12 @@ public enum RuntimeSuppressions {
     fileprivate static func isSystem(_ frame: SymbolFrame) -> Bool {
         let name = file(frame.module)
         return system.contains { name.hasPrefix($0) } || frame.module == "[vdso]"
+    }
+
+    /// Whether a call is of Swift's own libraries, which allocate for whoever calls them.
+    private static func isSwift(_ frame: SymbolFrame) -> Bool {
+        let name = file(frame.module)
+        return ["libswift", "libdispatch", "libFoundation", "lib_Foundation"].contains { name.hasPrefix($0) }
     }
 
     private static let system = [

@@ -78,7 +78,7 @@ struct RecordingOptions: ParsableArguments {
     @Flag(inversion: .prefixedNo, help: "Tell at the program's end what is still reachable (modes all and leaks).")
     var verdicts = true
 
-    @Flag(help: "Start paused, until the program calls hl_resume().")
+    @Flag(help: "Start paused, until the program calls hl_resume(), or heapline control PID resume.")
     var paused = false
 
     @Flag(help: "Record only PROGRAM itself, not the processes it starts.")
