@@ -180,6 +180,9 @@ void heap_caps_init(void) {
     if (!chip || chip->ready)
         return;
     chip->ready = true;
+    // A program that made heaps of the chip's memory by itself has memory, not buses.
+    if (atomic_load_explicit(&chip->registry_count, memory_order_acquire) == 0)
+        hl_memory_share_views(chip);
     struct piece pieces[HL_PIECES_MAX];
     struct hl_region_heap *entries[HL_PIECES_MAX];
     unsigned piece_count = available_pieces(chip, pieces), count = 0;

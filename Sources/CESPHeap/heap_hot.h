@@ -34,13 +34,12 @@ HL_HOT bool hl_heap_is_last_allocation(const struct hl_heap *heap, uint32_t data
 }
 
 // What the chip would have left in the block by releasing it and taking it again: links of a free block in front, and
-// at the end, where no rest was cut off, the address that the next block knew it by.
+// at the end the address that the next block knew it by.
 HL_HOT void hl_heap_leave_traces(const struct hl_heap *heap) {
     uint32_t data = heap->last_data, size = heap->last_word & ~3u;
     hl_word(heap, data)[0] = heap->last_link;
     hl_word(heap, data)[1] = heap->null_block;
-    if (!(heap->last_next_word & 1))
-        *hl_word(heap, data + size - 4) = data - HL_DATA_OFFSET;
+    *hl_word(heap, data + size - 4) = data - HL_DATA_OFFSET;
 }
 
 // hl_heap_malloc.

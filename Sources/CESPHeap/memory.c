@@ -141,7 +141,7 @@ static void share(struct hl_chip *chip, struct hl_range from, struct hl_range to
 }
 
 // The ESP32's D/IRAM is not among them: its instruction bus sees the words in reverse order, which pages cannot show.
-static void share_views(struct hl_chip *chip) {
+void hl_memory_share_views(struct hl_chip *chip) {
     const struct hl_layout *layout = chip->layout;
     if (layout->diram_dram.high != 0 && layout->diram_dram.low != layout->diram_iram.low && !layout->iram_inverted)
         share(chip, layout->diram_dram, layout->diram_iram);
@@ -175,7 +175,6 @@ static int map_layout(struct hl_chip *chip) {
         if (error != 0)
             return error;
     }
-    share_views(chip);
     return 0;
 }
 

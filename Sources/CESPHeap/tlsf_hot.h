@@ -117,6 +117,7 @@ HL_HOT struct hl_taken hl_use_block(const struct hl_view *view, uint32_t block, 
             return taken;
         taken.word = size | (word & HL_BLOCK_PREVIOUS_FREE);
         taken.next_word = rest_size | HL_BLOCK_FREE;
+        *hl_at(view, rest) = block; // stays behind in the block's last word
         *hl_at(view, rest + 4) = taken.next_word;
         *hl_at(view, next) = rest;
         *hl_at(view, next + 4) |= HL_BLOCK_PREVIOUS_FREE;
@@ -187,6 +188,9 @@ HL_HOT bool hl_tlsf_retake_with(struct hl_heap *heap, struct hl_taken *last, uin
     uint32_t list = hl_list_of(&view, rest_size);
     if (!hl_link_is_plausible(&view, *hl_at(&view, old_rest + 8)))
         return false;
+    // What the release leaves behind in the old rest's header; the new one may overlap it.
+    *hl_at(&view, old_rest) = block;
+    *hl_at(&view, old_rest + 4) = last->next_word | HL_BLOCK_PREVIOUS_FREE;
     if (list == old_list)
         hl_list_move(&view, old_rest, rest, list);
     else if (!hl_list_remove_head(&view, old_rest, old_list) || !hl_list_insert(&view, rest, list))
@@ -239,6 +243,9 @@ HL_HOT bool hl_merge_next_and_insert(const struct hl_view *view, uint32_t block,
     if (__builtin_expect(!done, 0))
         return false;
     *hl_at(view, block + 4) = merged | HL_BLOCK_FREE;
+    // What stays behind in the absorbed header is the chip's, too: it told the next block before it merged the two.
+    *hl_at(view, next) = block;
+    *hl_at(view, next + 4) = next_word | HL_BLOCK_PREVIOUS_FREE;
     hl_fill_absorbed(view, next);
     *hl_at(view, after) = block;
     return true;
@@ -262,6 +269,7 @@ HL_HOT uint32_t hl_tlsf_release_with(struct hl_heap *heap, uint32_t data, uint32
             return hl_tlsf_note_previous(heap, previous, true);
         if (!hl_list_remove(&view, previous, hl_list_of(&view, previous_word & ~3u)))
             return 0;
+        *hl_at(&view, block + 4) = word | HL_BLOCK_FREE; // stays behind
         hl_fill_absorbed(&view, block);
         size += (previous_word & ~3u) + HL_HEADER_OVERHEAD;
         block = previous;
