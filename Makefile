@@ -19,11 +19,20 @@ test: ## Run all tests
 	swift test
 
 .PHONY: sanitize
-sanitize: ## Run the emulated heap's tests under the address and thread sanitizers
+sanitize: ## Run the emulated heap's tests under the address, undefined-behaviour and thread sanitizers
 	swift test --sanitize=address --filter CESPHeapTests
+	swift test --sanitize=undefined --filter CESPHeapTests
 	swift test --sanitize=thread --filter $(TSAN_TESTS)
 
-BENCH_RESULT = Perf/results/$(shell date +%F)-bench.md
+OPERATIONS ?= 10000000
+.PHONY: property
+property: ## Ten million random operations on emulated heaps, every invariant after each; OPERATIONS=N: fewer
+	HEAPLINE_TEST_OPERATIONS=$(OPERATIONS) swift test --filter PropertyTests
+
+.PHONY: packages
+packages: ## Build and run the two programs that use this package as users do, from C and from Swift
+	swift run --package-path Tests/Packages/CSession --scratch-path .build/packages CSession
+	swift run --package-path Tests/Packages/SwiftSession --scratch-path .build/packages SwiftSession
 
 .PHONY: bench
 bench: ## Micro-benchmarks, in process; FILTER=REGEX for some, else the tables go to Perf/results

@@ -89,8 +89,7 @@ static uint32_t to_instruction_address(struct hl_chip *chip, uint32_t data, uint
         address = layout->rtc_iram.low + (data - layout->rtc_dram.low);
     else
         address = layout->diram_iram.low + (data - layout->diram_dram.low);
-    // The bus views of one memory are two pieces of host memory; firmware reads its own
-    // instructions back through the one it wrote them to.
+    // Where the two views are one memory (memory.c), this is the block's first word, as on the chip.
     if (hl_chip_is_mapped(chip, address, 4))
         *(uint32_t *)hl_host(chip, address) = data;
     return address + 4;

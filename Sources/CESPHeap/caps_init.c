@@ -15,6 +15,7 @@
 #include "caps_entry.h"
 #include "caps_plan.h"
 #include "heap_ops.h"
+#include "memory.h"
 #include "port.h"
 #include "task_tracking.h"
 
@@ -227,6 +228,24 @@ static bool chip_range(const struct hl_chip *chip, intptr_t start, intptr_t end,
     return low <= UINT32_MAX && high <= UINT32_MAX;
 }
 
+static const struct hl_region *region_at(const struct hl_chip *chip, uint32_t address) {
+    for (unsigned i = 0; i < chip->layout->region_count; i++) {
+        const struct hl_region *region = &chip->layout->regions[i];
+        if (address - region->start < region->size && exists(chip, region->when))
+            return region;
+    }
+    return NULL;
+}
+
+// Where the linker puts the firmware's static data on the chip.
+static const struct hl_region *data_region(const struct hl_chip *chip) {
+    static const char name[] = "dram_data";
+    for (unsigned i = 0; i < chip->layout->reserved_count; i++)
+        if (strncmp(chip->layout->reserved[i].name, name, sizeof name - 1) == 0)
+            return region_at(chip, chip->layout->reserved[i].start);
+    return NULL;
+}
+
 esp_err_t heap_caps_add_region(intptr_t start, intptr_t end) {
     struct hl_chip *chip = hl_current();
     if (!chip || start == 0)
@@ -234,14 +253,15 @@ esp_err_t heap_caps_add_region(intptr_t start, intptr_t end) {
     struct hl_range range;
     if (!chip_range(chip, start, end, &range))
         return ESP_ERR_NOT_FOUND;
-    for (unsigned i = 0; i < chip->layout->region_count; i++) {
-        const struct hl_region *region = &chip->layout->regions[i];
-        if (range.low - region->start >= region->size || !exists(chip, region->when))
-            continue;
-        uint32_t caps[HL_PRIORITIES];
-        return heap_caps_add_region_with_caps(caps_of_type(chip, region->type, caps), start, end);
-    }
-    return ESP_ERR_NOT_FOUND;
+    const struct hl_region *region = region_at(chip, range.low);
+    if (!region && hl_memory_is_static_data(chip, range.low, range.high) &&
+        (hl_chip_is_mapped(chip, range.low, range.high - range.low) ||
+         hl_memory_adopt(chip, range.low, range.high)))
+        region = data_region(chip);
+    if (!region)
+        return ESP_ERR_NOT_FOUND;
+    uint32_t caps[HL_PRIORITIES];
+    return heap_caps_add_region_with_caps(caps_of_type(chip, region->type, caps), start, end);
 }
 
 int heap_caps_check_add_region_allowed(intptr_t heap_start, intptr_t heap_end, intptr_t start,

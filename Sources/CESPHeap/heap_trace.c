@@ -35,7 +35,8 @@ void hl_trace_host_open(const char *destination) {
 }
 
 static int failure(const char *what) {
-    fprintf(stderr, "heapline: %s: %s\n", what, hl_last_problem());
+    const char *problem = hl_last_problem();
+    fprintf(stderr, "heapline: %s: %s\n", what, *problem ? problem : "the recording cannot be written there");
     return ESP_FAIL;
 }
 

@@ -15,6 +15,8 @@ _Static_assert(offsetof(heap_trace_record_t, size) == offsetof(struct hl_trace_r
 _Static_assert(offsetof(heap_trace_record_t, freed) == offsetof(struct hl_trace_record, freed), "record layout");
 _Static_assert(offsetof(heap_trace_record_t, alloced_by) == sizeof(struct hl_trace_record), "record layout");
 
+enum { RECORDS_AHEAD = 8 };
+
 struct hl_trace_record *hl_trace_list_record(const struct hl_trace_list *list, uint32_t slot) {
     return (struct hl_trace_record *)(void *)(list->buffer + (size_t)slot * list->record_bytes);
 }
@@ -60,7 +62,7 @@ bool hl_trace_list_reset(struct hl_trace_list *list, void *buffer, uint32_t capa
         list->slots[slot].next = slot + 1 < capacity ? slot + 1 : HL_TRACE_NONE;
     }
     list->unused = capacity > 0 ? 0 : HL_TRACE_NONE;
-    list->oldest = list->newest = HL_TRACE_NONE;
+    list->oldest = list->newest = list->ahead = HL_TRACE_NONE;
     list->count = 0;
     list->overflowed = false;
     list->allocations = list->frees = list->hits = list->misses = 0;
@@ -124,6 +126,8 @@ static void index_remove(struct hl_trace_list *list, uint32_t index) {
 
 static void remove_slot(struct hl_trace_list *list, uint32_t index) {
     struct hl_trace_slot *slot = &list->slots[index];
+    if (index == list->ahead)
+        list->ahead = HL_TRACE_NONE;
     index_remove(list, index);
     if (slot->previous != HL_TRACE_NONE)
         list->slots[slot->previous].next = slot->next;
@@ -143,14 +147,23 @@ static void remove_slot(struct hl_trace_list *list, uint32_t index) {
     list->count--;
 }
 
-// The next allocation drops the oldest record, which was last touched long ago: fetched now, it is there by then. And the
-// slot after it, which the next call of this needs.
-static void fetch_oldest(const struct hl_trace_list *list) {
-    if (list->oldest == HL_TRACE_NONE)
+// Each further allocation drops the oldest record, which was last touched long ago. Some records before its turn comes
+// what its removal touches is fetched, so that the removal need not wait for memory.
+static void fetch_ahead(struct hl_trace_list *list) {
+    uint32_t index = list->ahead;
+    if (index == HL_TRACE_NONE) {
+        index = list->oldest;
+        for (unsigned i = 0; i < RECORDS_AHEAD && index != HL_TRACE_NONE; i++)
+            index = list->slots[index].next;
+    } else {
+        index = list->slots[index].next;
+    }
+    list->ahead = index;
+    if (index == HL_TRACE_NONE)
         return;
-    const struct hl_trace_slot *slot = &list->slots[list->oldest];
+    const struct hl_trace_slot *slot = &list->slots[index];
     __builtin_prefetch(bucket_of(list, slot->address), 1);
-    __builtin_prefetch(hl_trace_list_record(list, list->oldest), 1);
+    __builtin_prefetch(hl_trace_list_record(list, index), 1);
     if (slot->next != HL_TRACE_NONE)
         __builtin_prefetch(&list->slots[slot->next], 1);
 }
@@ -163,7 +176,7 @@ void hl_trace_list_add(struct hl_trace_list *list, uint64_t address, uint64_t si
         if (list->capacity == 0)
             return;
         remove_slot(list, list->oldest);
-        fetch_oldest(list);
+        fetch_ahead(list);
     }
     uint32_t index = list->unused;
     struct hl_trace_slot *slot = &list->slots[index];

@@ -46,6 +46,7 @@ struct hl_trace_list {
     uint32_t *buckets;
     uint32_t bucket_mask;
     uint32_t oldest, newest, unused;
+    uint32_t ahead; // a live slot that will be dropped soon, or HL_TRACE_NONE
     uint32_t count, high_water;
     uint64_t allocations, frees, hits, misses;
     bool overflowed, leaks_only;

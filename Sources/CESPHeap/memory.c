@@ -7,8 +7,10 @@
 #include "memory.h"
 
 #include <errno.h>
+#include <link.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define HL_SPACE ((size_t)1 << 32)
 
@@ -117,6 +119,36 @@ static int map_alias(struct hl_chip *chip, const struct hl_region *region) {
                      whole_pages(region->iram_alias, (uint64_t)region->iram_alias + region->size));
 }
 
+// One memory behind two ranges of addresses, `to` being the other view of `from`: what is written through one is read
+// through the other. Only pages that both views have. Without a memory file the views stay apart, and with them only
+// what firmware writes through one bus and reads through the other.
+static void share(struct hl_chip *chip, struct hl_range from, struct hl_range to) {
+    int file = memfd_create("heapline chip", MFD_CLOEXEC);
+    if (file < 0)
+        return;
+    uint32_t count = atomic_load_explicit(&chip->mapped_count, memory_order_relaxed);
+    bool has_room = ftruncate(file, (off_t)(from.high - from.low)) == 0;
+    for (uint32_t i = 0; has_room && i < count; i++) {
+        uint32_t low = chip->mapped[i].low > from.low ? chip->mapped[i].low : from.low;
+        uint32_t high = chip->mapped[i].high < from.high ? chip->mapped[i].high : from.high;
+        if (low >= high || !hl_chip_is_mapped(chip, to.low + (low - from.low), high - low))
+            continue;
+        for (unsigned view = 0; view < 2; view++)
+            mmap(hl_host(chip, view == 0 ? low : to.low + (low - from.low)), high - low, PROT_READ | PROT_WRITE,
+                 MAP_SHARED | MAP_FIXED | MAP_NORESERVE, file, (off_t)(low - from.low));
+    }
+    close(file);
+}
+
+// The ESP32's D/IRAM is not among them: its instruction bus sees the words in reverse order, which pages cannot show.
+static void share_views(struct hl_chip *chip) {
+    const struct hl_layout *layout = chip->layout;
+    if (layout->diram_dram.high != 0 && layout->diram_dram.low != layout->diram_iram.low && !layout->iram_inverted)
+        share(chip, layout->diram_dram, layout->diram_iram);
+    if (layout->rtc_dram.high != 0 && layout->rtc_iram.high != 0 && layout->rtc_dram.low != layout->rtc_iram.low)
+        share(chip, layout->rtc_dram, layout->rtc_iram);
+}
+
 static int map_layout(struct hl_chip *chip) {
     const struct hl_layout *layout = chip->layout;
     if (chip->base == 0 && layout->external.high != 0) {
@@ -136,8 +168,14 @@ static int map_layout(struct hl_chip *chip) {
         if (error != 0)
             return error;
     }
-    if (layout->rtc_dram.high != 0)
-        return map_range(chip, whole_pages(layout->rtc_dram.low, layout->rtc_dram.high));
+    if (layout->rtc_dram.high != 0) {
+        int error = map_range(chip, whole_pages(layout->rtc_dram.low, layout->rtc_dram.high));
+        if (error == 0 && layout->rtc_iram.high != 0 && layout->rtc_iram.low != layout->rtc_dram.low)
+            error = map_range(chip, whole_pages(layout->rtc_iram.low, layout->rtc_iram.high));
+        if (error != 0)
+            return error;
+    }
+    share_views(chip);
     return 0;
 }
 
@@ -161,6 +199,44 @@ static int open_elsewhere(struct hl_chip *chip) {
     chip->reservation = space;
     chip->base = ((uintptr_t)space + HL_SPACE - 1) & ~(uintptr_t)(HL_SPACE - 1);
     return map_layout(chip);
+}
+
+struct data_search {
+    uintptr_t low, high;
+    bool found;
+};
+
+// The program comes first.
+static int find_data(struct dl_phdr_info *info, size_t size, void *context) {
+    struct data_search *search = context;
+    (void)size;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+        uintptr_t start = info->dlpi_addr + header->p_vaddr;
+        search->found |= header->p_type == PT_LOAD && (header->p_flags & PF_W) && search->low >= start &&
+                         search->high <= start + header->p_memsz;
+    }
+    return 1;
+}
+
+bool hl_memory_is_static_data(const struct hl_chip *chip, uint32_t low, uint32_t high) {
+    struct data_search search = {low, high, false};
+    if (chip->base == 0 && low < high)
+        dl_iterate_phdr(find_data, &search);
+    return search.found;
+}
+
+bool hl_memory_adopt(struct hl_chip *chip, uint32_t low, uint32_t high) {
+    pthread_mutex_lock(&chip->registry_lock);
+    uint32_t count = atomic_load_explicit(&chip->mapped_count, memory_order_relaxed);
+    bool has_room = count < HL_MAPPED_MAX;
+    if (has_room) {
+        chip->mapped[count] = (struct hl_range){low, high};
+        // Release: pairs with the acquire in hl_chip_is_mapped.
+        atomic_store_explicit(&chip->mapped_count, count + 1, memory_order_release);
+    }
+    pthread_mutex_unlock(&chip->registry_lock);
+    return has_room;
 }
 
 int hl_memory_open(struct hl_chip *chip) {

@@ -11,20 +11,32 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static FILE *open_socket(const char *address) {
+enum { PATIENCE_SECONDS = 5 };
+
+static FILE *open_socket(const char *address, const char **problem) {
     char host[256];
     const char *colon = strrchr(address, ':');
-    if (!colon || (size_t)(colon - address) >= sizeof host)
+    if (!colon || (size_t)(colon - address) >= sizeof host) {
+        *problem = "not of the form tcp://host:port";
         return NULL;
+    }
     memcpy(host, address, (size_t)(colon - address));
     host[colon - address] = '\0';
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
-    if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
+    int error = getaddrinfo(host, colon + 1, &hints, &found);
+    if (error != 0) {
+        *problem = gai_strerror(error);
         return NULL;
+    }
+    // Bounds connecting, too: a host that does not answer must not hold the program up.
+    const struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
     int descriptor = -1;
     for (const struct addrinfo *one = found; one && descriptor < 0; one = one->ai_next) {
         descriptor = socket(one->ai_family, one->ai_socktype, one->ai_protocol);
+        if (descriptor >= 0)
+            setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
         if (descriptor >= 0 && connect(descriptor, one->ai_addr, one->ai_addrlen) != 0) {
+            *problem = errno == EINPROGRESS ? "no answer" : strerror(errno);
             close(descriptor);
             descriptor = -1;
         }
@@ -33,19 +45,23 @@ static FILE *open_socket(const char *address) {
     return descriptor < 0 ? NULL : fdopen(descriptor, "wb");
 }
 
-static FILE *open_destination(const char *destination) {
+static FILE *open_destination(const char *destination, const char **problem) {
     static const char file[] = "file://", tcp[] = "tcp://";
     if (strncmp(destination, tcp, sizeof tcp - 1) == 0)
-        return open_socket(destination + sizeof tcp - 1);
+        return open_socket(destination + sizeof tcp - 1, problem);
     if (strncmp(destination, file, sizeof file - 1) == 0)
         destination += sizeof file - 1;
-    return fopen(destination, "wb");
+    FILE *file_there = fopen(destination, "wb");
+    if (!file_there)
+        *problem = strerror(errno);
+    return file_there;
 }
 
 bool hl_sysview_file_write(const char *destination, const struct hl_sysview_stream *streams, unsigned cores) {
-    FILE *output = open_destination(destination);
+    const char *problem = "no connection";
+    FILE *output = open_destination(destination, &problem);
     if (!output) {
-        fprintf(stderr, "heapline: cannot write the recording to %s: %s\n", destination, strerror(errno));
+        fprintf(stderr, "heapline: cannot write the recording to %s: %s\n", destination, problem);
         return false;
     }
     fprintf(output, ";\n; Version     SEGGER SystemViewer %s\n; Author      Espressif Inc\n", cores > 1 ? "V3.60" : "V2.42");

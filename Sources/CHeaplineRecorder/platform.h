@@ -22,7 +22,12 @@ uint32_t hl_platform_own(struct hl_range *ranges, uint32_t most);
 void hl_platform_wipe_on_fork(void *page, size_t bytes);
 int hl_platform_open(const char *path, int flags);  // close-on-exec
 void hl_platform_close(int fd);
-int hl_platform_file_status(int fd, size_t *bytes, uint64_t *inode);
+// What tells an open file from others, and from what it was before a change.
+struct hl_platform_file {
+    uint64_t inode, device, changed_ns;
+    size_t bytes;
+};
+int hl_platform_file_status(int fd, struct hl_platform_file *file);
 const void *hl_platform_map_file(int fd, size_t bytes); // a whole file, read only, or NULL
 // Gives the storage of a shared mapping back where the file system can; its contents are then zero.
 void hl_platform_release(void *at, size_t bytes);

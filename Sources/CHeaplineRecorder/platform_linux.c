@@ -170,12 +170,14 @@ int64_t hl_platform_read(int fd, void *buffer, size_t bytes) {
     return got;
 }
 
-int hl_platform_file_status(int fd, size_t *bytes, uint64_t *inode) {
+int hl_platform_file_status(int fd, struct hl_platform_file *file) {
     struct statx status;
-    long result = CALL(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_SIZE | STATX_INO, &status, 0);
+    long result = CALL(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_SIZE | STATX_INO | STATX_CTIME, &status, 0);
     if (result != 0) return (int)result;
-    *bytes = (size_t)status.stx_size;
-    *inode = status.stx_ino;
+    file->bytes = (size_t)status.stx_size;
+    file->inode = status.stx_ino;
+    file->device = (uint64_t)status.stx_dev_major << 32 | status.stx_dev_minor;
+    file->changed_ns = (uint64_t)status.stx_ctime.tv_sec * 1000000000u + status.stx_ctime.tv_nsec;
     return 0;
 }
 

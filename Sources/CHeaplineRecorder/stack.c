@@ -595,7 +595,7 @@ HL_UNWIND_SLOW static bool make_ready(struct hl_stack_memo *memo, struct hl_regi
         memo->epoch = epoch;
         for (uint32_t i = 0; i < HL_PASTS; i++) {
             struct hl_past *past = &memo->pasts[i];
-            memo->top_pc[i] = 0;
+            memo->tops[i] = 0;
             past->count = 0;
             past->columns_used = 0;
             for (uint32_t j = 0; j < HL_COLUMNS; j++) {
@@ -611,8 +611,9 @@ HL_UNWIND_SLOW static bool make_ready(struct hl_stack_memo *memo, struct hl_regi
 // next in turn: so frames that come again and again settle in a past each, and then there are no more misses.
 static inline __attribute__((always_inline)) uint32_t choose(struct hl_stack_memo *memo,
                                                              struct hl_registers from) {
+    uint64_t top = hl_top(from);
     for (uint32_t i = 0; i < HL_PASTS; i++) {
-        if (memo->top_pc[i] == from.pc && memo->top_sp[i] == from.sp) {
+        if (memo->tops[i] == top) {
             return i;
         }
     }
@@ -650,8 +651,7 @@ uint32_t hl_stack_capture(struct hl_stack_memo *memo, uintptr_t pc, uintptr_t sp
     uint32_t id = same_stack(past, from, depth);
     if (HL_UNWIND_UNLIKELY(id == 0)) {
         id = capture(memo, past, from, depth, entries, epoch);
-        memo->top_pc[which] = from.pc;
-        memo->top_sp[which] = from.sp;
+        memo->tops[which] = hl_top(from);
     }
     memo->last = which;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);

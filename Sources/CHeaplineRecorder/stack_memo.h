@@ -53,12 +53,12 @@ struct hl_past {
     uint64_t *fresh_pcs;     // [capacity]
 };
 
-// A thread remembers a few stacks, so that a loop that allocates in several places finds each of them again.
-#define HL_PASTS 4u
+// A thread remembers so many stacks, so that a loop that allocates in several places finds each of them again. (An interpreter's
+// loop has ten or so such places: 4 pasts cost perl three times the instructions of 16, and 32 are no better.)
+#define HL_PASTS 16u
 
 struct hl_stack_memo {
-    uintptr_t top_pc[HL_PASTS]; // innermost frames of the pasts
-    uintptr_t top_sp[HL_PASTS];
+    uint64_t tops[HL_PASTS]; // hl_top() of the pasts' innermost frames; 0: none
     uint32_t depth;
     uint32_t epoch;
     uintptr_t busy; // stack pointer of the capture under way, 0: none
@@ -71,6 +71,11 @@ struct hl_stack_memo {
     bool grows;      // the main thread's stack: its low end is not known yet
     struct hl_past pasts[HL_PASTS];
 };
+
+// Tells innermost frames apart; that two are the same is looked at where it matters.
+static inline uint64_t hl_top(struct hl_registers from) {
+    return from.pc ^ (uint64_t)from.sp << 16;
+}
 
 // A capture under way.
 struct hl_walk {

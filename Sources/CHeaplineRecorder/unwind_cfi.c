@@ -273,7 +273,72 @@ static bool find_by_table(const struct hl_unwind_section *section, uintptr_t add
     return read_entry(section, &entry, cfi) == 1 && address >= cfi->start && address < cfi->end;
 }
 
+// Moves the entry at `root` down to its place in the heap of the first `count`: the largest is on top.
+static void sift_down(struct hl_frame_entry *heap, size_t root, size_t count) {
+    struct hl_frame_entry moving = heap[root];
+    for (size_t child; (child = 2 * root + 1) < count; root = child) {
+        child += child + 1 < count && heap[child + 1].start > heap[child].start;
+        if (heap[child].start <= moving.start) {
+            break;
+        }
+        heap[root] = heap[child];
+    }
+    heap[root] = moving;
+}
+
+size_t hl_cfi_index(const struct hl_unwind_section *section, struct hl_frame_entry *index) {
+    struct hl_cfi cfi;
+    const uint8_t *entry = section->frames;
+    size_t count = 0;
+    for (;;) {
+        const uint8_t *place = entry;
+        int kind = read_entry(section, &entry, &cfi);
+        if (kind < 0) {
+            break;
+        }
+        if (kind == 1 && cfi.end > cfi.start) {
+            if (index != NULL) {
+                index[count] = (struct hl_frame_entry){cfi.start - section->bias, (size_t)(place - section->frames)};
+            }
+            count++;
+        }
+    }
+    if (index != NULL) { // heapsort: in place, without libc
+        for (size_t i = count / 2; i-- > 0;) {
+            sift_down(index, i, count);
+        }
+        for (size_t i = count; i-- > 1;) {
+            struct hl_frame_entry largest = index[0];
+            index[0] = index[i];
+            index[i] = largest;
+            sift_down(index, 0, i);
+        }
+    }
+    return count;
+}
+
+static bool find_by_index(const struct hl_unwind_section *section, uintptr_t address, struct hl_cfi *cfi) {
+    size_t low = 0;
+    size_t high = section->index_count;
+    while (low < high) { // invariant as in find_by_table
+        size_t middle = low + (high - low) / 2;
+        if (section->index[middle].start <= address - section->bias) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low == 0) {
+        return false;
+    }
+    const uint8_t *entry = section->frames + section->index[low - 1].offset;
+    return read_entry(section, &entry, cfi) == 1 && address >= cfi->start && address < cfi->end;
+}
+
 bool hl_cfi_find(const struct hl_unwind_section *section, uintptr_t address, struct hl_cfi *cfi) {
+    if (section->index != NULL) {
+        return find_by_index(section, address, cfi);
+    }
     const uint8_t *entry = section->frames;
     if (section->header != NULL) {
         if (find_by_table(section, address, cfi, &entry)) {

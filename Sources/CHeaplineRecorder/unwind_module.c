@@ -22,6 +22,19 @@ struct region {
     uint32_t epoch;                   // hl_rule_epoch + 1 when it was seen, 0 while being written
 };
 
+// A file whose .debug_frame is in use: it stays mapped, with its index, for as long as the process lives, as a thread may be
+// reading it when modules change. Written once, then `ready` is stored with release; read with acquire.
+struct debug_file {
+    struct hl_platform_file identity;
+    const uint8_t *image;
+    const struct hl_frame_entry *index; // NULL when there was no memory for it
+    size_t index_count;
+    uint32_t ready;
+};
+#define DEBUG_FILES 256u
+
+static struct debug_file debug_files[DEBUG_FILES];
+static uint32_t debug_files_made;
 static struct region regions[REGION_COUNT];
 static uint32_t regions_made;
 
@@ -183,17 +196,54 @@ static bool inside(size_t bytes, uint64_t offset, uint64_t count, uint64_t size)
     return offset <= bytes && count <= (bytes - offset) / size;
 }
 
+static const struct debug_file *find_debug_file(const struct hl_platform_file *identity) {
+    uint32_t count = __atomic_load_n(&debug_files_made, __ATOMIC_RELAXED);
+    for (uint32_t i = 0; i < count && i < DEBUG_FILES; i++) {
+        const struct debug_file *file = &debug_files[i];
+        if (__atomic_load_n(&file->ready, __ATOMIC_ACQUIRE) && file->identity.inode == identity->inode &&
+            file->identity.device == identity->device && file->identity.bytes == identity->bytes &&
+            file->identity.changed_ns == identity->changed_ns) {
+            return file;
+        }
+    }
+    return NULL;
+}
+
+// Sorts the entries of `section`, once for each file, and keeps what is needed the next time.
+static void index_debug_frame(const struct hl_platform_file *identity, const uint8_t *image,
+                              struct hl_unwind_section *section) {
+    size_t count = hl_cfi_index(section, NULL);
+    struct hl_frame_entry *index = count > 0 ? hl_platform_map(count * sizeof *index) : NULL;
+    if (index != NULL) {
+        hl_cfi_index(section, index);
+        section->index = index;
+        section->index_count = count;
+    }
+    uint32_t place = __atomic_fetch_add(&debug_files_made, 1, __ATOMIC_RELAXED);
+    if (place >= DEBUG_FILES) {
+        __atomic_store_n(&debug_files_made, DEBUG_FILES, __ATOMIC_RELAXED);
+        return; // mapped again after each change of modules
+    }
+    debug_files[place] = (struct debug_file){*identity, image, index, index != NULL ? count : 0, 0};
+    // Release: pairs with the acquire in find_debug_file.
+    __atomic_store_n(&debug_files[place].ready, 1, __ATOMIC_RELEASE);
+}
+
 // .eh_frame or .debug_frame through the section headers of the file, which stays mapped when .debug_frame is used.
 static bool section_in_file(const struct mapping *mapping, struct hl_unwind_section *section) {
     int file = hl_platform_open(mapping->path, O_RDONLY);
     if (file < 0) {
         return false;
     }
-    size_t bytes = 0;
-    uint64_t inode = 0;
+    struct hl_platform_file identity;
+    const struct debug_file *known = NULL;
     const uint8_t *image = NULL;
-    if (hl_platform_file_status(file, &bytes, &inode) == 0 && inode == mapping->inode && bytes >= sizeof(Elf64_Ehdr)) {
-        image = hl_platform_map_file(file, bytes);
+    size_t bytes = 0;
+    if (hl_platform_file_status(file, &identity) == 0 && identity.inode == mapping->inode &&
+        identity.bytes >= sizeof(Elf64_Ehdr)) {
+        known = find_debug_file(&identity);
+        image = known != NULL ? known->image : hl_platform_map_file(file, identity.bytes);
+        bytes = identity.bytes;
     }
     hl_platform_close(file);
     if (image == NULL) {
@@ -249,7 +299,12 @@ static bool section_in_file(const struct mapping *mapping, struct hl_unwind_sect
             }
         }
     }
-    if (!found || !section->debug_frame) {
+    if (known != NULL) {
+        section->index = known->index;
+        section->index_count = known->index_count;
+    } else if (found && section->debug_frame) {
+        index_debug_frame(&identity, image, section);
+    } else {
         hl_platform_unmap((void *)(uintptr_t)image, bytes);
     }
     return found;

@@ -30,6 +30,12 @@
 
 // MARK: Finding the frame description
 
+// One frame description of .debug_frame, for a table sorted by `start`.
+struct hl_frame_entry {
+    uintptr_t start; // link-time address of the code
+    size_t offset;   // of the entry in its section
+};
+
 // Where unwind information of one module lies in memory.
 struct hl_unwind_section {
     const uint8_t *header;  // .eh_frame_hdr with its search table, or NULL
@@ -37,6 +43,8 @@ struct hl_unwind_section {
     const uint8_t *end;     // nothing of either lies beyond
     uintptr_t bias;         // run-time minus link-time address; used by .debug_frame only
     bool debug_frame;
+    const struct hl_frame_entry *index; // of .debug_frame, or NULL: it is read from its start
+    size_t index_count;
 };
 
 // What an address was found to be.
@@ -69,6 +77,8 @@ enum hl_code hl_unwind_find(uintptr_t address, struct hl_cfi *cfi);
 enum hl_code hl_module_find(uintptr_t address, struct hl_cfi *cfi);
 // The frame description of `address` in one module's section.
 bool hl_cfi_find(const struct hl_unwind_section *section, uintptr_t address, struct hl_cfi *cfi);
+// Writes the entries of a .debug_frame section to `index`, sorted, and returns how many there are; with NULL it only counts.
+size_t hl_cfi_index(const struct hl_unwind_section *section, struct hl_frame_entry *index);
 // Forgets modules found earlier.
 void hl_module_forget(void);
 

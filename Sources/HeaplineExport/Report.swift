@@ -20,13 +20,22 @@ public final class Report {
     public let history: History
     public let tree: CallTree
     public let leaks: Leaks
+<<<<<<< HEAD
+=======
     /// Live blocks by dynamic type.
     public private(set) lazy var types = Types(history, verdicts)
     private let verdicts: Verdicts
+>>>>>>> main
     /// What ran on the cores of an emulated chip; nil for traces that do not tell.
     public let cores: CoreTimeline?
     /// Where the live blocks lie; computed when first asked for.
     public private(set) lazy var fragmentation = Fragmentation(history)
+<<<<<<< HEAD
+    /// Live blocks by dynamic type.
+    public private(set) lazy var types = Types(history, verdicts)
+    private let verdicts: Verdicts
+=======
+>>>>>>> main
 
     /// Reads the events once and names all stacks.
     public init(

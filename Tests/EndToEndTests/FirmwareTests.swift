@@ -51,6 +51,13 @@ struct FirmwareTests {
         #expect(outcome.output.contains(":PASS"))
     }
 
+    @Test("memory at two addresses is one, and static data can be a heap", arguments: ["esp32s2", "esp32s3", "esp32c3"])
+    func memoryViews(chip: String) throws {
+        let outcome = try run("memory_views.c", options: ["--chip", chip])
+        #expect(outcome.exitCode == 0, "\(outcome.output)\(outcome.errors)")
+        #expect(outcome.output.contains("3 Tests 0 Failures 0 Ignored"))
+    }
+
     @Test("a failed assertion fails the run")
     func chosenTests() throws {
         let none = try run("kernel.c", arguments: ["no such test"])

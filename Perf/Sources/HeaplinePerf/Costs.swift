@@ -71,7 +71,7 @@ struct Costs {
         let folder = "\(root)/Perf/results"
         // The newest; of one day the full one, whose name is the shorter.
         let names = try FileManager.default.contentsOfDirectory(atPath: folder)
-            .filter { $0.hasSuffix(".json") && !$0.contains("-scale") }
+            .filter { $0.hasSuffix(".json") && !$0.contains("-scale") && !$0.contains("-stacks") }
             .sorted { ($0.prefix(10), -$0.count) < ($1.prefix(10), -$1.count) }
         guard let newest = names.last, let data = FileManager.default.contents(atPath: "\(folder)/\(newest)") else {
             throw Options.Wrong(description: "no results in \(folder)")

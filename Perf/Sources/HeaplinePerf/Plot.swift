@@ -100,7 +100,7 @@ extension Results {
         var drawing = Drawing(width: panelWidth * Double(columns) + 20, height: tallest + 60)
         drawing.text("Nanoseconds of wall time added per event (logarithmic; less is better)", x: 12, y: 22, style: "h")
         drawing.text(
-            "\(machine.processor), \(machine.cores) cores, \(date); \(rounds) rounds; blue: heapline. Lines: where the median lies with 95 % confidence; \"<\": not told apart from 0",
+            "\(machine.processor), \(machine.cores) cores, \(date); \(rounds) rounds; blue: heapline. Lines: where the median lies with 95 % confidence; \"<\": not told apart from 0; \"~\": fewer than four runs",
             x: 12, y: 38)
         let scale = LogScale([0.1, kept.compactMap { $0.addedWall?.median }.max() ?? 1000], from: left, to: panelWidth - 60)
         for (index, name) in names.enumerated() {
@@ -122,8 +122,11 @@ extension Results {
                 if !added.isNoise {
                     drawing.box(x: x + left, y: y + 2, width: max(0, scale(added.median) - left), height: barHeight - 4, style: "f\(colour)")
                 }
-                drawing.line([(x + scale(added.low), y + barHeight / 2), (x + scale(added.high), y + barHeight / 2)], style: "w")
-                drawing.text(Table.brief(added), x: x + scale(max(added.high, added.median)) + 4, y: y + 10)
+                if !added.isRough {
+                    drawing.line([(x + scale(added.low), y + barHeight / 2), (x + scale(added.high), y + barHeight / 2)], style: "w")
+                }
+                let end = added.isRough ? added.median : max(added.high, added.median)
+                drawing.text(Table.brief(added), x: x + scale(end) + 4, y: y + 10)
                 y += barHeight
             }
         }

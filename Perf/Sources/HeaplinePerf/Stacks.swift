@@ -76,7 +76,7 @@ struct Stacks {
 
     /// Interleaved: each round runs everything once, and is compared with its own untraced run.
     private func programs(_ page: inout Page, until deadline: Double, _ say: (String) -> Void) throws {
-        let runner = Runner(tools: tools, lttng: LTTng(tools), timeout: 60)
+        var runner = Runner(tools: tools, lttng: LTTng(tools), timeout: 60)
         let (peers, missing) = Tracer.peers(tools, quick: true)
         var tracers = Self.depths.map {
             Tracer.heapline(tools, mode: "all", depth: $0, allocator: .system, canReport: false)

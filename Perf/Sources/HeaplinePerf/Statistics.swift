@@ -14,8 +14,10 @@ struct Estimate: Codable {
     var high: Double
     var runs: Int
 
+    /// Of so few runs an interval is wider than what any of them says.
+    var isRough: Bool { runs < 4 }
     /// The interval holds 0: the median is not told apart from nothing.
-    var isNoise: Bool { runs > 1 && low <= 0 && high >= 0 }
+    var isNoise: Bool { !isRough && low <= 0 && high >= 0 }
 
     init?(_ values: [Double]) {
         guard !values.isEmpty else { return nil }

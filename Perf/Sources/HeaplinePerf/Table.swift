@@ -17,7 +17,7 @@ struct Table {
 
     private static func interval(_ estimate: Estimate?) -> String {
         guard let estimate else { return "–" }
-        if estimate.runs == 1 { return "\(number(estimate.median)) (one run)" }
+        if estimate.isRough { return "~\(number(estimate.median))\(estimate.runs > 1 ? " (\(estimate.runs) runs)" : " (one run)")" }
         let interval = "[\(number(estimate.low)), \(number(estimate.high))]"
         return estimate.isNoise ? "noise \(interval)" : "\(number(estimate.median)) \(interval)"
     }
@@ -25,7 +25,7 @@ struct Table {
     /// One number for a summary: what is not told apart from nothing is named by the most it can be.
     static func brief(_ estimate: Estimate?) -> String {
         guard let estimate else { return "–" }
-        if estimate.runs == 1 { return "~\(number(max(0, estimate.median)))" }
+        if estimate.isRough { return "~\(number(max(0, estimate.median)))" }
         return estimate.isNoise ? "< \(number(estimate.high))" : number(estimate.median)
     }
 
@@ -38,7 +38,7 @@ struct Table {
             processor's counter takes \(Self.number(machine.counterReadNs)) ns here. Load before the start: \(machine.loadBefore).
             Made with `\(results.command)`, \(results.rounds) interleaved rounds in random order, the untraced program before and after those of
             each round; medians of the differences to it, in brackets the interval that holds the median with 95 % confidence. *noise* is
-            an interval that holds 0. An event is one allocation or one free. *added* is nanoseconds per event more than untraced with the same
+            an interval that holds 0; `~x` has fewer than four runs and no interval. An event is one allocation or one free. *added* is nanoseconds per event more than untraced with the same
             allocator: *wall* of the loop (of the process's life for real programs), *CPU* of the traced process, *all CPU* of every
             process, the tracer's helpers included; *ratio* is of wall times. *memory* is the peak added in the traced process / in all processes, in MiB.
             *lost* is counted against the program's own count, for real programs against that of a library that does nothing but count, or as
@@ -93,7 +93,7 @@ struct Table {
         return text
     }
 
-    static let signs = "`< x`: not told apart from 0, and at most x with 97.5 % confidence; `~x`: one run only."
+    static let signs = "`< x`: not told apart from 0, and at most x with 97.5 % confidence; `~x`: fewer than four runs."
 
     /// What README shows of these results; `file` is their page.
     func readme(_ file: String) -> String {

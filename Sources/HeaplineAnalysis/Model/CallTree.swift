@@ -61,6 +61,7 @@ public final class CallTree {
 
     private var frameIndex: [SymbolFrame: Int] = [:]
     private var nodeIndex: [UInt64: Int] = [:]  // parent << 32 | frame
+    private var frameIDs: [[Int]] = []  // by index of the name: its frames, outer to inner
 
     /// Names all stacks of `history`.
     public init(_ history: History, symbols: SymbolizerOptions = SymbolizerOptions()) throws(TraceError) {
@@ -68,6 +69,8 @@ public final class CallTree {
         nodes = (0..<Self.rootCount).map { Node(parent: $0, frame: -1) }
         let naming = try StackNaming(history, symbols)
         symbolProblems = naming.problems
+        // Frames get their numbers in the order in which stacks first show them.
+        frameIDs = [[Int]](repeating: [], count: naming.names.count)
         var merged: [Int: Int] = [:]
         siteOf.reserveCapacity(history.sites.count)
         for site in history.sites {
@@ -84,6 +87,7 @@ public final class CallTree {
         addFrees(naming)
         frameIndex = [:]
         nodeIndex = [:]
+        frameIDs = []
     }
 
     private func addFrees(_ naming: StackNaming) {
@@ -151,18 +155,22 @@ public final class CallTree {
         let root = table.isRoot(at) ? at : StackEnd.missing.rawValue
         var node = known ?? (StackEnd(rawValue: root) == nil ? StackEnd.missing.rawValue : root)
         for id in path.reversed() {
-            for frame in naming.frames(process, id).reversed() { node = child(of: node, frame) }
+            let name = naming.index(process, id)
+            if frameIDs[name].isEmpty { frameIDs[name] = naming.names[name].reversed().map(frameID) }
+            for frame in frameIDs[name] { node = child(of: node, frame) }
             naming.remember(process, id, node)
         }
         return node
     }
 
-    private func child(of parent: Int, _ frame: SymbolFrame) -> Int {
-        let index = frameIndex[frame] ?? frames.count
-        if index == frames.count {
-            frames.append(frame)
-            frameIndex[frame] = index
-        }
+    private func frameID(_ frame: SymbolFrame) -> Int {
+        if let known = frameIndex[frame] { return known }
+        frames.append(frame)
+        frameIndex[frame] = frames.count - 1
+        return frames.count - 1
+    }
+
+    private func child(of parent: Int, _ index: Int) -> Int {
         let key = UInt64(parent) << 32 | UInt64(index)
         if let known = nodeIndex[key] { return known }
         nodes.append(Node(parent: parent, frame: index))

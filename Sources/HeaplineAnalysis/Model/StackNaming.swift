@@ -7,9 +7,10 @@ internal import HeaplineCollector
 
 final class StackNaming {
     private let trace: Trace
-    private var nodeNames: [[Int32]] = []  // by process and node: index into `names`, or -1
+    private var nodeNames: [[Int32]] = []  // by process and node: index into `names`, or below 0
     private var canonical: [[Int32]] = []  // by process and node: the call tree's node, or -1
-    private var names: [[SymbolFrame]] = []
+    /// Frames of each place, inner to outer; the first stands for what has no name at all.
+    private(set) var names: [[SymbolFrame]] = [[SymbolFrame(function: "0x0", module: "")]]
     private(set) var problems: [SymbolProblem] = []
 
     /// Where a name is to go, and the place it is of.
@@ -27,12 +28,26 @@ final class StackNaming {
             canonical.append([Int32](repeating: -1, count: count))
         }
         var wishes: [ModuleImage: [Wish]] = [:]
+        // Deep recordings have millions of nodes and few places: where no two modules ever had the same addresses, a node is
+        // named as the first one with its address is.
+        let isFixed = trace.processes.map { Self.areApart($0.modules) }
+        var firstWith: [[UInt64: Int]] = trace.processes.map { _ in [:] }
+        var followers: [(process: Int, node: Int, first: Int)] = []
         let places = CodePlaces(trace)
         func want(_ process: Int, _ stack: Int) {
             let table = trace.nodes(of: process)
             var at = stack
             while let call = table.node(at), nodeNames[process][at] == -1 {
                 nodeNames[process][at] = -2  // wanted
+                if isFixed[process] {
+                    let key = call.pc ^ (call.isExact ? 1 << 63 : 0)
+                    if let first = firstWith[process][key] {
+                        followers.append((process, at, first))
+                        at = call.parent
+                        continue
+                    }
+                    firstWith[process][key] = at
+                }
                 if let embedded = trace.embeddedFrames(process: process, pc: call.pc) {
                     name(process, at, embedded.map(SymbolFrame.init))
                 } else {
@@ -58,17 +73,15 @@ final class StackNaming {
                 }
             }
         }
+        for follower in followers { nodeNames[follower.process][follower.node] = nodeNames[follower.process][follower.first] }
         let found = symbolizer.problems
         for image in symbolizer.symbolizedModules.sorted(by: { $0.path < $1.path }) {
             for problem in found[image] ?? [] where !problems.contains(problem) { problems.append(problem) }
         }
     }
 
-    /// The frames of a call, inner to outer.
-    func frames(_ process: Int, _ node: Int) -> [SymbolFrame] {
-        let index = Int(nodeNames[process][node])
-        return index >= 0 ? names[index] : [SymbolFrame(function: "0x0", module: "")]
-    }
+    /// An index into ``names`` of a call; the same for calls of the same place.
+    func index(_ process: Int, _ node: Int) -> Int { max(Int(nodeNames[process][node]), 0) }
 
     /// The call tree's node for a call, if it has been told.
     func known(_ process: Int, _ node: Int) -> Int? {
@@ -80,6 +93,12 @@ final class StackNaming {
     private func name(_ process: Int, _ node: Int, _ frames: [SymbolFrame]) {
         names.append(frames.isEmpty ? [SymbolFrame(function: "0x0", module: "")] : frames)
         nodeNames[process][node] = Int32(names.count - 1)
+    }
+
+    /// Whether no two modules were at the same addresses, not even one after the other.
+    private static func areApart(_ modules: [TraceModule]) -> Bool {
+        let sorted = modules.sorted { $0.start < $1.start }
+        return zip(sorted, sorted.dropFirst()).allSatisfy { $0.end <= $1.start }
     }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Addresses to functions, files and lines, a module at a time. In this order: symbols embedded in the trace; the perf map
-// or the vDSO for code without a file; debug information through llvm-symbolizer; symbol tables; the start of the
-// function. Whatever was missing on the way is in `problems` with its remedy.
+// Addresses to functions, files and lines, a module at a time. In this order: symbols embedded in the trace, unless debug
+// information they lacked is here; the perf map or the vDSO for code without a file; debug information through
+// llvm-symbolizer; symbol tables; the start of the function. Whatever was missing on the way is in `problems` with its remedy.
 
 import Glibc
 
@@ -72,9 +72,10 @@ public final class Symbolizer {
             }
             return
         }
+        let isBetterHere = hasMoreThanEmbedded(module, state)
         var rest: [UInt64] = []
         for place in places {
-            if let frames = embedded.frames(module: module, place: place) {
+            if !isBetterHere, let frames = embedded.frames(module: module, place: place) {
                 state.frames[place] = frames
             } else {
                 rest.append(place)
@@ -101,6 +102,15 @@ public final class Symbolizer {
             }
             resolveFile(module, state, rest, symbols)
         }
+    }
+
+    /// Whether lines that were not there when symbols were embedded can be had by now, for the very same build.
+    private func hasMoreThanEmbedded(_ module: ModuleImage, _ state: ModuleState) -> Bool {
+        guard !module.buildID.isEmpty, !embedded.problems(module: module).isEmpty, options.tool != .none else { return false }
+        let symbols = state.symbols ?? search.find(module)
+        guard symbols.lineFile != nil, tool != nil else { return false }
+        state.symbols = symbols
+        return true
     }
 
     private func resolveFile(_ module: ModuleImage, _ state: ModuleState, _ places: [UInt64], _ symbols: ModuleSymbols)

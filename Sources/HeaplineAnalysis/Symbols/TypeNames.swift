@@ -53,7 +53,10 @@ final class TypeNames {
         guard let module = modules.last(where: { $0.start <= address && address < $0.end }) else { return nil }
         if let data = files[module.path] { return data.map { (module, $0) } }
         var data: ModuleData?
-        if case .success(let file) = DebugFileSearch.open(module.path) { data = ModuleData(file) }
+        // Of another build the same addresses are other types.
+        if case .success(let file) = DebugFileSearch.open(module.path), module.buildID.isEmpty || file.buildID == module.buildID {
+            data = ModuleData(file)
+        }
         files[module.path] = .some(data)
         return data.map { (module, $0) }
     }

@@ -16,16 +16,31 @@ public struct CheckReport: Sendable {
         self.root = root
     }
 
+    /// Most stacks of a failed limit in the text; JUnit, SARIF and the summary have more.
+    static let shownStacks = 5
+
+    private static func view(_ kind: BudgetKind) -> String {
+        switch kind {
+        case .leaked: "leaks"
+        case .peak: "peak"
+        case .allocations: "sites"
+        case .temporary: "temporary"
+        }
+    }
+
     /// The outcome as text, ended by a newline.
     public func text(exactBytes: Bool = false) -> String {
         let units = Units(exactBytes: exactBytes)
         var lines: [String] = []
         for finding in check.findings {
             lines.append((finding.isFailed ? "FAILED  " : "ok      ") + sentence(finding, units))
-            for stack in finding.stacks {
+            for stack in finding.stacks.prefix(Self.shownStacks) {
                 lines.append("          " + value(stack, finding.kind, units))
-                for frame in stack.frames.prefix(12) { lines.append("              " + describe(frame)) }
-                if stack.frames.count > 12 { lines.append("              … \(stack.frames.count - 12) more") }
+                for frame in stack.frames.prefix(8) { lines.append("              " + describe(frame)) }
+                if stack.frames.count > 8 { lines.append("              … \(stack.frames.count - 8) more") }
+            }
+            if finding.stacks.count > Self.shownStacks {
+                lines.append("          more: heapline report TRACE --view \(Self.view(finding.kind))")
             }
         }
         for item in check.suppressed {
@@ -62,7 +77,9 @@ public struct CheckReport: Sendable {
     /// `parse (json.c:12)`
     func describe(_ frame: SymbolFrame) -> String {
         if let place = SourcePlace([frame], root: root) {
-            return "\(frame.shortFunction) (\(place.file):\(place.line))"
+            // Outside of the root a path says where somebody built a library, which nobody looks up.
+            let file = place.file.hasPrefix("/") ? place.file.split(separator: "/").last.map(String.init) ?? place.file : place.file
+            return "\(frame.shortFunction) (\(file):\(place.line))"
         }
         let module = frame.module.split(separator: "/").last.map { " in \($0)" } ?? ""
         return (frame.isNamed ? frame.shortFunction : "??") + module

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a page shows beyond sums of stacks: how blocks grew by reallocation, and where the live blocks lie.
+// What a page shows beyond sums of stacks: how blocks grew by reallocation, what the live
+// blocks are and where they lie.
 
 internal import HeaplineAnalysis
 
 struct PageShape {
     static let areaLimit = 500
+    static let typeLimit = 2000
 
     let report: Report
     let stacks: PageStacks
 
     func json() -> [(String, PageJSON)] {
-        [("growth", growth), ("fragmentation", fragmentation)]
+        [("growth", growth), ("fragmentation", fragmentation), ("types", types)]
     }
 
     /// Rows of [row of the stack, reallocations, moves, bytes moved, bytes grown, longest chain], most reallocations first.
@@ -23,6 +25,24 @@ struct PageShape {
                     .unsigned(item.bytesMoved), .unsigned(item.bytesGrown), PageJSON(item.longestChain),
                 ])
             })
+    }
+
+    /// Live blocks by dynamic type; null when nobody looked at them.
+    private var types: PageJSON {
+        guard report.types.isExamined else { return .null }
+        return .object([
+            ("total", PageJSON(report.types.groups.count)),
+            (
+                "rows",
+                .array(
+                    report.types.groups.prefix(Self.typeLimit).map { group in
+                        .object([
+                            ("name", .text(group.name)), ("kind", .text(group.kind.rawValue)), ("blocks", .unsigned(group.blocks)),
+                            ("bytes", .unsigned(group.bytes)), ("leaked", .unsigned(group.leakedBlocks)),
+                        ])
+                    })
+            ),
+        ])
     }
 
     /// Areas with the most bytes in holes, and the blocks that keep the largest holes apart.

@@ -174,7 +174,6 @@ extension Report {
         var place: [Int: Int] = [:]
         for (index, site) in order.enumerated() { place[site] = index }
         for site in others { place[site] = order.count }
-        let rest = tree.sum(of: others)
 
         // Frames repeat in nearly every stack: each is encoded once.
         let frames = tree.frames.map { frame in
@@ -189,8 +188,19 @@ extension Report {
             }
         }
         json.array("sites") { json in
+<<<<<<< HEAD
+            for index in order { json.object { json in self.site(&json, index, frames) } }
+            if !others.isEmpty {
+                json.object { json in
+                    json.array("stack") { _ in }
+                    json.member("stackEnd", "others")
+                    self.sums(&json, tree.sum(of: others))
+                }
+            }
+=======
             for index in order { json.object { json in self.site(&json, index, tree.sites[index], frames) } }
             if !others.isEmpty { json.object { json in self.site(&json, nil, rest, frames) } }
+>>>>>>> main
         }
         if !others.isEmpty {
             json.object("otherStacks") { json in
@@ -239,6 +249,32 @@ extension Report {
         }
     }
 
+<<<<<<< HEAD
+    private func stack(_ json: inout JSONWriter, _ node: Int, _ frames: [[UInt8]]) {
+        json.array("stack") { json in
+            tree.forEachFrame(node) { json.value(encoded: frames[$0]) }
+        }
+        json.member("stackEnd", "\(tree.end(node))")
+    }
+
+    private func site(_ json: inout JSONWriter, _ index: Int, _ frames: [[UInt8]]) {
+        let sums = tree.sites[index]
+        stack(&json, sums.node, frames)
+        self.sums(&json, sums)
+        guard let freedBy = tree.freedBy[index] else { return }
+        json.array("freedBy") { json in
+            for freed in freedBy {
+                json.object { json in
+                    json.member("blocks", freed.blocks)
+                    json.member("bytes", freed.bytes)
+                    stack(&json, freed.node, frames)
+                }
+            }
+        }
+    }
+
+    private func sums(_ json: inout JSONWriter, _ sums: CallTree.StackSums) {
+=======
     private func stack(_ json: inout JSONWriter, _ node: Int, _ frames: [[UInt8]], end: String? = nil) {
         json.array("stack") { json in
             tree.forEachFrame(node) { json.value(encoded: frames[$0]) }
@@ -249,6 +285,7 @@ extension Report {
     /// What a stack did; without an `index`, what all stacks that are not listed did.
     private func site(_ json: inout JSONWriter, _ index: Int?, _ sums: CallTree.StackSums, _ frames: [[UInt8]]) {
         stack(&json, sums.node, frames, end: index == nil ? "others" : nil)
+>>>>>>> main
         json.member("allocations", sums.allocations)
         json.member("bytes", sums.bytes)
         json.member("liveBlocks", sums.liveBlocks)
@@ -257,6 +294,8 @@ extension Report {
         json.member("peakBytes", sums.peakBytes)
         json.member("temporary", sums.temporary)
         json.member("reallocations", sums.reallocations)
+<<<<<<< HEAD
+=======
         if let index, let freedBy = tree.freedBy[index] {
             json.array("freedBy") { json in
                 for freed in freedBy {
@@ -268,6 +307,7 @@ extension Report {
                 }
             }
         }
+>>>>>>> main
         guard let errors = sums.standardErrors else { return }
         json.object("standardErrors") { json in
             json.member("allocations", errors.allocations)

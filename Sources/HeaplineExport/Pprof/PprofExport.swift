@@ -50,6 +50,8 @@ struct PprofExport {
             let command = export.command(of: process)
             comments.append("\(command) (pid \(process.pid), mode \(process.mode.rawValue))")
         }
+        // pprof prints all of them above every table.
+        if comments.count > 8 { comments = comments.prefix(8) + ["and \(comments.count - 8) more processes"] }
         if !history.isComplete { comments.append("the recording has gaps") }
         let indexes = comments.map { string($0) }
         let period = valueType("space", "bytes")

@@ -46,7 +46,7 @@ extension TextReport {
         age += ", by " + threads.joined(separator: ", ") + (group.threads.count > 3 ? ", …" : "")
         lines.append("")
         lines.append(
-            "  " + style.bold(about + units.bytes(sum.bytes)) + "  in " + Units.count(sum.blocks, "block") + "  " + style.dim(age)
+            "  " + style.bold(about + units.bytes(sum.bytes)) + plusMinus(bytes: tree.sites[group.site].standardErrors?.liveBytes) + "  in " + Units.count(sum.blocks, "block") + "  " + style.dim(age)
                 + (group.owner.map { "  " + style.dim("kept by \($0)") } ?? ""))
         let verdicts = group.verdicts.sorted { $0.key.rawValue < $1.key.rawValue }
         if verdicts.count > 1 {

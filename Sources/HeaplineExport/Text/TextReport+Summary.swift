@@ -86,7 +86,10 @@ extension TextReport {
         if groups.isEmpty { lines.append("  nothing") }
         rows(
             groups.map(\.site),
-            [groups.map { about + units.bytes($0.bytes) }, groups.map { Units.count($0.blocks, "block") }], left: [1])
+            [
+                groups.map { about + units.bytes($0.bytes) + plusMinus(bytes: tree.sites[$0.site].standardErrors?.liveBytes) },
+                groups.map { Units.count($0.blocks, "block") },
+            ], left: [1])
         replaced()
         verdicts()
         moreStacks(report.leaks.groups.count, shown: groups.count)
@@ -125,8 +128,12 @@ extension TextReport {
         let order = tree.ranking(by: .allocations, then: .bytes, limit: limit)
         guard !order.isEmpty else { return }
         heading("Most allocations")
-        let counts = order.map { about + Units.count(tree.sites[$0].allocations, "time") }
-        let sizes = order.map { units.bytes(tree.sites[$0].bytes) }
+        let counts = order.map { index in
+            let error = tree.sites[index].standardErrors.map { UInt64($0.allocations.rounded()) } ?? 0
+            return about + (error > 0 ? "\(Units.count(tree.sites[index].allocations)) ± \(Units.count(error, "time"))"
+                : Units.count(tree.sites[index].allocations, "time"))
+        }
+        let sizes = order.map { units.bytes(tree.sites[$0].bytes) + plusMinus(bytes: tree.sites[$0].standardErrors?.bytes) }
         rows(order, [counts, sizes], left: [])
     }
 
@@ -179,7 +186,7 @@ extension TextReport {
                 case .all where report.trace.kind != .heapline: "every event of the file was read"
                 case .all: "every event was recorded; the recorder's own sums agree"
                 case .leaks: "every surviving block was recorded; the recorder's own sums agree"
-                case .sample: "totals are exact; sizes by stack are estimates from a sample"
+                case .sample: "totals are exact; sums by stack are unbiased estimates from a sample, ± their standard error"
                 case .count, .off: "totals are exact"
                 }
             lines.append("  " + style.good("✓") + " " + what)

@@ -16,7 +16,7 @@ extension TextReport {
             lines.append("")
             var line = "  " + style.bold(about + Units.count(sums.allocations, "allocation")) + "  "
                 + Units.percent(sums.allocations, of: history.totals.allocations) + "  " + units.bytes(sums.bytes)
-            if let errors = sums.standardErrors { line += " ± \(units.bytes(UInt64(errors.bytes)))" }
+            line += plusMinus(bytes: sums.standardErrors?.bytes)
             line += ", \(Units.count(sums.temporary)) temporary, \(units.bytes(sums.liveBytes)) alive"
             lines.append(line)
             stack(sums.node, indent: "      ")

@@ -153,6 +153,12 @@ struct TextReport {
         rest(measure, shown: order.count)
     }
 
+    /// The standard error of an estimate, in mode sample; nothing where there is none to speak of.
+    func plusMinus(bytes error: Double?) -> String {
+        guard let error, error >= 0.5, error < 1e18 else { return "" }
+        return " ± " + units.bytes(UInt64(error.rounded()))
+    }
+
     /// How many stacks a limit left out.
     mutating func rest(_ measure: Measure, shown: Int) {
         moreStacks(tree.sites.count { measure.value($0) > 0 }, shown: shown)

@@ -160,6 +160,39 @@ struct SymbolizerTests {
     }
 
     @Test(
+        "Debug files of the same build that came after symbols were embedded are used, others are not",
+        .enabled(if: canCopy, "needs clang, llvm-symbolizer and objcopy"))
+    func betterThanEmbedded() throws {
+        let fixture = try CompiledFixture()
+        let path = try fixture.compile(
+            CompiledFixture.program, "calls.c", ["-O1", "-g", "-Wl,--build-id"], output: "calls")
+        let calls = try fixture.calls(of: path)
+        let module = try Self.module(path)
+        let hex = SymbolProblem.hex(module.buildID)
+        let folder = fixture.path("debug/.build-id/\(hex.prefix(2))")
+        try fixture.run("/bin/mkdir", ["-p", folder])
+        try fixture.run(CompiledFixture.objcopy!, ["--only-keep-debug", path, "\(folder)/\(hex.dropFirst(2)).debug"])
+        try fixture.run(CompiledFixture.objcopy!, ["--strip-all", path])
+        let addresses = calls.map(\.address)
+        let poor = Symbolizer()
+        let frames = poor.symbolize(module: module, addresses: addresses)
+        let problems = try #require(poor.problems[module])
+        var embedded = EmbeddedSymbols()
+        embedded.add(module: module, addresses: addresses, frames: frames, problems: problems)
+
+        let same = Symbolizer(embedded: embedded)
+        #expect(same.symbolize(module: module, addresses: addresses) == frames)
+        #expect(same.problems[module]?.map(\.summary) == problems.map(\.summary))
+        var options = SymbolizerOptions()
+        options.debugDirectories = [fixture.path("debug")]
+        Self.expectAll(Symbolizer(options: options, embedded: embedded), module, calls)
+        // What was whole when it was embedded is not looked for.
+        var whole = EmbeddedSymbols()
+        whole.add(module: module, addresses: addresses, frames: frames)
+        #expect(Symbolizer(options: options, embedded: whole).symbolize(module: module, addresses: addresses) == frames)
+    }
+
+    @Test(
         "A program changed since the recording is told and its symbols are not used",
         .enabled(if: canReadLines, "needs clang and llvm-symbolizer"))
     func changed() throws {

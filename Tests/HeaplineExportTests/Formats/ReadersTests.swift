@@ -59,6 +59,33 @@ import Testing
         }
     }
 
+    /// `pprof -raw` prints what it read: a line for each sample, values before the colon.
+    @Test(.enabled(if: Tool.path("go") != nil, "go is not installed: pprof files were not opened by pprof"), arguments: TotalsTests.seeds.prefix(4))
+    func pprofReadsTheSameTotals(_ seed: UInt64) throws {
+        let tree = try SyntheticTrace.random(seed).tree()
+        try Scratch.with { directory in
+            let path = directory + "/trace.pprof"
+            try Scratch.write(try Exporter(tree).bytes(.pprof), path)
+            let (status, output) = try Tool.run("go", ["tool", "pprof", "-raw", path])
+            let text = String(decoding: output, as: UTF8.self)
+            #expect(status == 0, "\(text)")
+            let lines = text.split(separator: "\n").drop { $0 != "Samples:" }.dropFirst()
+            let kinds = try #require(lines.first).split(separator: " ").map { $0.prefix { $0 != "/" } }
+            let samples = lines.dropFirst().prefix { $0 != "Locations" }.filter { $0.contains(": ") }
+            func sum(_ kind: String) throws -> UInt64 {
+                let column = try #require(kinds.firstIndex { $0 == kind }, "\(kind) in \(kinds)")
+                return samples.reduce(0) { sum, line in
+                    let values = line.prefix { $0 != ":" }.split(separator: " ")
+                    return sum + (column < values.count ? UInt64(values[column]) ?? 0 : 0)
+                }
+            }
+            let totals = tree.history.totals
+            #expect(try sum("alloc_objects") == totals.allocations, "seed \(seed)")
+            #expect(try sum("alloc_space") == totals.bytesAllocated, "seed \(seed)")
+            #expect(try sum("inuse_space") == totals.liveBytes, "seed \(seed)")
+        }
+    }
+
     @Test func gzipReadsBothKindsOfStream() throws {
         var random = Seeded(7)
         for count in [0, 1, 65_535, 65_536, 200_000] {

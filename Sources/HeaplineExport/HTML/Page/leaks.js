@@ -19,9 +19,12 @@ const leaks = {
       { key: "threads", label: "Threads", kind: "text", text: (row) => [...new Set(row[5])].join(", "), value: (row) => [...new Set(row[5])].join(", ") },
     ];
     columns[1].cell = (row) => make("span", {}, bytes(row[2]), make("span.share", {}, barFill(row[2] / (recorded.totals.liveBytes || 1))));
+    if (recorded.errors) {
+      columns.splice(2, 0, numberColumn("error", "±", bytes, (row) => (chosen.range || !recorded.errors[row[0]] ? null : recorded.errors[row[0]][3]), { total: null, title: "Standard error of the estimate of bytes" }));
+    }
     if (recorded.leaks.verdicts.length) {
       columns.push({ key: "verdict", label: "Verdict", text: (row) => row[6].map((item) => verdicts[item[0]][0]).join(", "), value: (row) => row[6].length ? -row[6][0][0] : -9,
-        cell: (row) => make("span", {}, ...row[6].map(([kind, blocks]) => make(`span.pill${verdicts[kind][1] ? `.${verdicts[kind][1]}` : ""}`, { title: `${count(blocks)} blocks` }, verdicts[kind][0]))) });
+        cell: (row) => make("span", {}, row[7] ? make("span.pill", { title: "A runtime keeps these on purpose" }, `kept by ${row[7]}`) : null, ...row[6].map(([kind, blocks]) => make(`span.pill${verdicts[kind][1] ? `.${verdicts[kind][1]}` : ""}`, { title: `${count(blocks)} blocks` }, verdicts[kind][0]))) });
     }
     this.table = new Table({ name: "never-freed", columns, sort: ["bytes", "descending"], rowId: (row) => row[0], detail: (row) => stackDetail(row[0]),
       placeholder: "Filter by function, file or module", searchText: (row) => stackText(row[0]), empty: "Everything was freed." });
@@ -58,7 +61,7 @@ const leaks = {
     }
     if (this.only != null) {
       // Sums by verdict are of the whole run.
-      this.table.set(recorded.leaks.rows.flatMap((row) => row[6].filter((item) => item[0] === this.only).map((item) => [row[0], item[1], item[2], row[3], row[4], row[5], [item]])));
+      this.table.set(recorded.leaks.rows.flatMap((row) => row[6].filter((item) => item[0] === this.only).map((item) => [row[0], item[1], item[2], row[3], row[4], row[5], [item], row[7]])));
       return;
     }
     // What is not listed by stack is one line, so that the sum is that of all.
