@@ -63,8 +63,9 @@ static const char *write_image(int file, struct work *work, uint32_t thread_coun
         return "the list of mappings could not be read";
     image.area_count = space.area_count;
     uint64_t limit = hl_recorder.options.verdict_bytes ? hl_recorder.options.verdict_bytes : DEFAULT_LIMIT;
-    *number = hl_image_resident(&space) >> 20;
-    if (*number > limit >> 20) return "the program has %llu MiB of memory, more than a search may take";
+    uint64_t resident = hl_image_resident(&space);
+    *number = (resident + (1u << 20) - 1) >> 20;
+    if (resident > limit) return "the program has %llu MiB of memory, more than a search may take";
     if (put(file, &image, sizeof image) || put(file, threads, thread_count * sizeof *threads) ||
         put(file, work->ended, image.ended_count * sizeof *work->ended) ||
         put(file, work->areas, image.area_count * sizeof *work->areas))
