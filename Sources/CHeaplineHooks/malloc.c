@@ -176,6 +176,7 @@ EXPORT void *pvalloc(size_t size) {
 EXPORT void free_sized(void *block, size_t size) {
     if (!block || hl_next_in_arena(block) || !ready()) return;
     hl_record_free(HL_KIND_FREE, (uintptr_t)block, hl_here());
+    hl_next_find_rare((void **)&hl_next.free_sized, "free_sized");
     if (hl_next.free_sized) hl_next.free_sized(block, size);
     else hl_next.free(block);
 }
@@ -183,6 +184,7 @@ EXPORT void free_sized(void *block, size_t size) {
 EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size) {
     if (!block || hl_next_in_arena(block) || !ready()) return;
     hl_record_free(HL_KIND_FREE, (uintptr_t)block, hl_here());
+    hl_next_find_rare((void **)&hl_next.free_aligned_sized, "free_aligned_sized");
     if (hl_next.free_aligned_sized) hl_next.free_aligned_sized(block, alignment, size);
     else hl_next.free(block);
 }

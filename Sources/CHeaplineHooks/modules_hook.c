@@ -9,7 +9,7 @@
 #include "record.h"
 
 __attribute__((visibility("default"))) int dlclose(void *library) {
-    hl_next_find();
+    hl_next_find_rare((void **)&hl_next.dlclose, "dlclose");
     uint32_t state = hl_load_relaxed(&hl_gate.state);
     if (state > HL_GATE_BUSY) hl_modules_refresh();
     int result = hl_next.dlclose(library);

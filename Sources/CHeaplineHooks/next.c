@@ -45,16 +45,19 @@ void hl_next_find(void) {
     FIND(calloc);
     FIND(realloc);
     FIND(malloc);
-    // … and with them in place a look-up that fails may allocate its error text as usual.
+    // … and so are these. A look-up that fails leaves its error to the program's dlerror(), and glibc frees its text with the
+    // program's own free, which may be looking for ours by dlsym.
     FIND(memalign);
     FIND(posix_memalign);
     FIND(aligned_alloc);
     FIND(valloc);
     FIND(pvalloc);
-    FIND(free_sized);
-    FIND(free_aligned_sized);
-    FIND(dlclose);
     finding = 0;
+}
+
+void hl_next_find_rare(void **place, const char *name) {
+    hl_next_find();
+    if (!*place) *place = dlsym(RTLD_NEXT, name);
 }
 
 static void *first_malloc(size_t size) {

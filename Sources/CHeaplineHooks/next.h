@@ -27,6 +27,8 @@ extern struct hl_next hl_next __attribute__((visibility("hidden")));
 // Fills hl_next; malloc, free, calloc and realloc do so at their first call. While that goes on, requests are served from a small
 // arena, which needs no allocator; its blocks are never given back.
 void hl_next_find(void);
+// Looks for what not every allocator or C library has, once the program has called it by name: *place is NULL when it has none.
+void hl_next_find_rare(void **place, const char *name);
 void *hl_next_arena(size_t bytes, size_t alignment);
 extern char hl_next_arena_bytes[HL_NEXT_ARENA_BYTES] __attribute__((visibility("hidden")));
 static inline int hl_next_in_arena(const void *pointer) {

@@ -158,4 +158,37 @@ import Testing
             #expect(outcome.errors.contains("still alive"), "the report comes all the same: \(outcome.errors)")
         }
     }
+
+    /// A program whose own malloc and free look for the next ones by dlsym: glibc's free of a pending error text would call
+    /// them in turn, so no look-up of ours may fail on the way.
+    @Test(.enabled(if: SymbolsTests.clang != nil, "needs clang"))
+    func programsMayForwardMallocThemselves() throws {
+        try Harness.withDirectory { directory in
+            let program = """
+                #define _GNU_SOURCE
+                #include <dlfcn.h>
+                #include <stdio.h>
+                #include <stdlib.h>
+                void *malloc(size_t size) {
+                    static void *(*next)(size_t);
+                    if (!next) next = (void *(*)(size_t))dlsym(RTLD_NEXT, "malloc");
+                    return next(size);
+                }
+                void free(void *block) {
+                    static void (*next)(void *);
+                    if (!next) next = (void (*)(void *))dlsym(RTLD_NEXT, "free");
+                    next(block);
+                }
+                int main(void) {
+                    for (int i = 0; i < 1000; i++) free(malloc(777));
+                    puts(dlerror() ? "an error of somebody else's" : "no error");
+                    return 0;
+                }
+                """
+            try SymbolsTests.compile(program, as: "forwarding", in: directory, ["-ldl"])
+            let (outcome, history) = try Harness.record([directory + "/forwarding"])
+            #expect(outcome.exitCode == 0 && outcome.output == "no error\n", "\(outcome)")
+            #expect(history.allocations(ofSize: 777) == 1000)
+        }
+    }
 }
