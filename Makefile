@@ -34,14 +34,18 @@ packages: ## Build and run the two programs that use this package as users do, f
 	swift run --package-path Tests/Packages/CSession --scratch-path .build/packages CSession
 	swift run --package-path Tests/Packages/SwiftSession --scratch-path .build/packages SwiftSession
 
+BENCH_RESULT = Perf/results/$(shell date +%F)-bench.md
+
 .PHONY: bench
 bench: ## Micro-benchmarks, in process; FILTER=REGEX for some, else the tables go to Perf/results
 	swift package --package-path Benchmarks benchmark --grouping metric --format markdown --time-units nanoseconds --no-progress \
 	    $(if $(FILTER),--filter '$(FILTER)',| sed 's/HeaplineBenchmarks://' | tee $(BENCH_RESULT))
 
 .PHONY: figures
-figures: ## The emulated heap against its budgets: pairs, regions, chips, tracing; ROUNDS=N: more exactly
+figures: ## The emulated heap against its budgets: pairs, regions, chips, tracing, to a host; ROUNDS=N: more exactly
 	swift run -c release --package-path Benchmarks HeapFigures $(ROUNDS)
+	for kind in svdat heapline; do echo "to a host, as .$$kind:"; \
+	    swift run -c release heapline esp run --chip esp32s3 --trace .build/to_host.$$kind Benchmarks/Firmware/to_host.c; done
 
 PERF = swift build -c release --product heapline && swift run --package-path Perf -c release HeaplinePerf
 

@@ -18,26 +18,43 @@ bool hl_trace_ring_create(struct hl_trace_ring *ring) {
     return true;
 }
 
-const struct hl_trace_event *hl_trace_ring_peek(struct hl_trace_ring *ring) {
-    // Relaxed: only the reader stores it.
-    uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    // Acquire: pairs with the release in hl_trace_ring_commit.
-    uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
-    while (tail != head) {
-        uint64_t offset = tail & (HL_TRACE_RING_BYTES - 1);
-        const struct hl_trace_event *event = (const struct hl_trace_event *)(const void *)(ring->memory + offset);
+enum { AHEAD_BYTES = 512 };
+
+// Moves on to the next event, past what was skipped.
+static void find(struct hl_trace_cursor *cursor) {
+    cursor->event = NULL;
+    cursor->stamp = UINT64_MAX;
+    while (cursor->at != cursor->head) {
+        uint64_t offset = cursor->at & (HL_TRACE_RING_BYTES - 1);
+        const struct hl_trace_event *event =
+            (const struct hl_trace_event *)(const void *)(cursor->ring->memory + offset);
         bool no_room = HL_TRACE_RING_BYTES - offset < sizeof *event;
-        if (!no_room && event->kind != HL_TRACE_EVENT_SKIP)
-            return event;
-        tail += HL_TRACE_RING_BYTES - offset;
-        atomic_store_explicit(&ring->tail, tail, memory_order_release);
+        // Lines that another core wrote take a while to come.
+        __builtin_prefetch(cursor->ring->memory + ((offset + AHEAD_BYTES) & (HL_TRACE_RING_BYTES - 1)));
+        if (!no_room && event->kind != HL_TRACE_EVENT_SKIP) {
+            cursor->event = event;
+            cursor->stamp = event->stamp;
+            return;
+        }
+        cursor->at += HL_TRACE_RING_BYTES - offset;
     }
-    return NULL;
 }
 
-void hl_trace_ring_consume(struct hl_trace_ring *ring, const struct hl_trace_event *event) {
-    uint64_t bytes = sizeof *event + (uint64_t)event->depth * sizeof(uint64_t);
-    uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    // Release: pairs with the acquire in hl_trace_ring_reserve.
-    atomic_store_explicit(&ring->tail, tail + bytes, memory_order_release);
+void hl_trace_cursor_begin(struct hl_trace_cursor *cursor, struct hl_trace_ring *ring) {
+    cursor->ring = ring;
+    // Relaxed: only the reader stores it.
+    cursor->at = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    // Acquire: pairs with the release in hl_trace_ring_commit.
+    cursor->head = atomic_load_explicit(&ring->head, memory_order_acquire);
+    find(cursor);
+}
+
+void hl_trace_cursor_next(struct hl_trace_cursor *cursor) {
+    cursor->at += sizeof *cursor->event + (uint64_t)cursor->event->depth * sizeof(uint64_t);
+    find(cursor);
+}
+
+void hl_trace_cursor_end(struct hl_trace_cursor *cursor) {
+    // Release: pairs with the acquire in hl_trace_ring_reserve; the reader is done with those bytes.
+    atomic_store_explicit(&cursor->ring->tail, cursor->at, memory_order_release);
 }

@@ -51,7 +51,7 @@ static inline struct hl_trace_event *hl_trace_ring_reserve(struct hl_trace_ring 
     // An event does not wrap: the rest of the ring is skipped.
     uint64_t needed = offset + bytes <= HL_TRACE_RING_BYTES ? bytes : HL_TRACE_RING_BYTES - offset + bytes;
     if (head + needed - ring->known_tail > HL_TRACE_RING_BYTES) {
-        // Acquire: pairs with the release in hl_trace_ring_consume; the reader is done with those bytes.
+        // Acquire: pairs with the release in hl_trace_cursor_end; the reader is done with those bytes.
         ring->known_tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
         if (head + needed - ring->known_tail > HL_TRACE_RING_BYTES)
             return 0;
@@ -63,7 +63,7 @@ static inline struct hl_trace_event *hl_trace_ring_reserve(struct hl_trace_ring 
             skip->stamp = 0;
         }
         head += HL_TRACE_RING_BYTES - offset;
-        // Release: pairs with the acquire in hl_trace_ring_peek.
+        // Release: pairs with the acquire in hl_trace_cursor_begin.
         atomic_store_explicit(&ring->head, head, memory_order_release);
     }
     return (struct hl_trace_event *)(void *)(ring->memory + (head & (HL_TRACE_RING_BYTES - 1)));
@@ -72,11 +72,20 @@ static inline struct hl_trace_event *hl_trace_ring_reserve(struct hl_trace_ring 
 static inline void hl_trace_ring_commit(struct hl_trace_ring *ring, uint32_t depth) {
     uint64_t bytes = sizeof(struct hl_trace_event) + (uint64_t)depth * sizeof(uint64_t);
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed); // own store
-    // Release: pairs with the acquire in hl_trace_ring_peek, which then sees the whole event.
+    // Release: pairs with the acquire in hl_trace_cursor_begin, which then sees the whole event.
     atomic_store_explicit(&ring->head, head + bytes, memory_order_release);
 }
 
-// The oldest event that is published, or NULL.  Reader only.
-const struct hl_trace_event *hl_trace_ring_peek(struct hl_trace_ring *ring);
-// Gives its bytes back to the writer.
-void hl_trace_ring_consume(struct hl_trace_ring *ring, const struct hl_trace_event *event);
+// The reader's place in a ring: what was published when it began.
+struct hl_trace_cursor {
+    uint64_t stamp;                      // of `event`; UINT64_MAX: none is left
+    const struct hl_trace_event *event;  // the oldest that was not taken, or NULL
+    uint64_t at;
+    uint64_t head;
+    struct hl_trace_ring *ring;
+};
+
+void hl_trace_cursor_begin(struct hl_trace_cursor *cursor, struct hl_trace_ring *ring);
+void hl_trace_cursor_next(struct hl_trace_cursor *cursor);
+// Gives the bytes of the events taken back to the writer.
+void hl_trace_cursor_end(struct hl_trace_cursor *cursor);

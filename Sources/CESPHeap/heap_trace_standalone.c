@@ -50,37 +50,28 @@ static void wait_for_writers(void) {
     }
 }
 
-// Kernel of the merge: the oldest published event first, up to `limit`.
+// Kernel of the merge: the oldest published event first, up to `limit`. Two busy cores take turns at every event, so each
+// ring's oldest event is looked up once, and its bytes are given back once, at the end.
 static void merge_until(uint64_t limit) {
+    struct hl_trace_cursor cursors[RINGS];
+    for (unsigned i = 0; i < RINGS; i++)
+        hl_trace_cursor_begin(&cursors[i], &rings[i]);
     for (;;) {
-        struct hl_trace_ring *first_ring = NULL;
-        const struct hl_trace_event *first = NULL;
-        for (unsigned i = 0; i < RINGS; i++) {
-            const struct hl_trace_event *event = hl_trace_ring_peek(&rings[i]);
-            if (event && event->stamp <= limit && (!first || event->stamp < first->stamp)) {
-                first = event;
-                first_ring = &rings[i];
-            }
-        }
-        if (!first)
-            return;
-        // Until another ring's event is older, this ring goes on: the usual case is one busy core.
-        uint64_t others = limit;
-        for (unsigned i = 0; i < RINGS; i++) {
-            const struct hl_trace_event *event = &rings[i] != first_ring ? hl_trace_ring_peek(&rings[i]) : NULL;
-            if (event && event->stamp < others)
-                others = event->stamp;
-        }
-        while (first && first->stamp <= others) {
-            const uint64_t *stack = (const uint64_t *)(first + 1);
-            if (first->kind == HL_TRACE_EVENT_ALLOCATE)
-                hl_trace_list_add(&hl_trace_store.list, first->address, first->size, first->ccount, stack);
-            else
-                hl_trace_list_free(&hl_trace_store.list, first->address, stack);
-            hl_trace_ring_consume(first_ring, first);
-            first = hl_trace_ring_peek(first_ring);
-        }
+        struct hl_trace_cursor *first = &cursors[0];
+        for (unsigned i = 1; i < RINGS; i++)
+            first = cursors[i].stamp < first->stamp ? &cursors[i] : first;
+        if (first->stamp > limit || !first->event)
+            break;
+        const struct hl_trace_event *event = first->event;
+        const uint64_t *stack = (const uint64_t *)(event + 1);
+        if (event->kind == HL_TRACE_EVENT_ALLOCATE)
+            hl_trace_list_add(&hl_trace_store.list, event->address, event->size, event->ccount, stack);
+        else
+            hl_trace_list_free(&hl_trace_store.list, event->address, stack);
+        hl_trace_cursor_next(first);
     }
+    for (unsigned i = 0; i < RINGS; i++)
+        hl_trace_cursor_end(&cursors[i]);
 }
 
 void hl_trace_store_enter(void) {

