@@ -30,8 +30,11 @@ int main(void) {
         return 1;
     ESP_ERROR_CHECK(heap_trace_stop());
     unsigned found = 0;
-    for (size_t i = 0; i < heap_trace_get_count(); i++)
-        found += (records[i].ccount & 1) == 1 && (records[i].size == 20 || records[i].size == 22);
+    for (size_t i = 0; i < heap_trace_get_count(); i++) {
+        heap_trace_record_t record; // in order; the buffer itself has gaps where blocks were freed
+        ESP_ERROR_CHECK(heap_trace_get(i, &record));
+        found += (record.ccount & 1) == 1 && (record.size == 20 || record.size == 22);
+    }
     heap_trace_dump();
     hl_esp_stop();
     return found == 2 ? 0 : 1;
