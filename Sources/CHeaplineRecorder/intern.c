@@ -184,6 +184,8 @@ static inline uint64_t hash_of(const struct hl_node *node) {
     return hash_node(node->parent, node->pc, node->flags & ~HL_NODE_VALID);
 }
 
+HL_UNWIND_SLOW static void index_grow(struct index *index);
+
 // Copies an entry of an index that is being left into the next; returns where it lies now, NULL when it got no place.
 static uint64_t *carry(struct index *index, uint64_t entry) {
     uint64_t hash = hash_of(&table.nodes[(uint32_t)entry]);
@@ -192,7 +194,12 @@ static uint64_t *carry(struct index *index, uint64_t entry) {
         uint64_t *place = &index->entries[(hash + probe) & index->mask];
         uint64_t there = __atomic_load_n(place, __ATOMIC_ACQUIRE); // as in hl_intern
         if (there == ENTRY_MOVED || probe == PROBE_LIMIT) {
-            index = __atomic_load_n(&index->next, __ATOMIC_ACQUIRE);
+            struct index *next = __atomic_load_n(&index->next, __ATOMIC_ACQUIRE);
+            if (next == NULL) { // crowded: as in hl_intern
+                index_grow(index);
+                next = __atomic_load_n(&index->next, __ATOMIC_ACQUIRE);
+            }
+            index = next;
             probe = 0;
         } else if (there != 0) {
             probe++;

@@ -150,13 +150,18 @@ static uint64_t records_there(const struct hl_process *process, uint32_t *order,
 
 // After the end of a recording: waits for threads that were in the middle of an event when it ended. They have counted it
 // and not yet written it; one that has no processor takes a while. In vain where somebody else has taken records.
+// One that had not even counted it yet cannot be seen: where there are other threads, all must stay as it is for a moment.
 static void settle(const struct hl_process *process, uint32_t *order, uint32_t capacity, uint64_t until) {
+    const struct hl_thread_counts *slots = (const struct hl_thread_counts *)((const char *)process + HL_THREADS_OFFSET);
+    uint32_t threads = 0, calm = 0;
+    for (uint32_t i = 0; i < 64 && slots[i].used; i++) threads += hl_load_relaxed(&slots[i].thread) != 0;
     while (process->mode == HL_MODE_ALL && !process->collector_pid && hl_platform_monotonic_ns() < until) {
         struct hl_counts counts;
         hl_process_counts(process, &counts);
-        if (records_there(process, order, capacity) >= counts.sums.allocations + counts.sums.frees) return;
+        calm = records_there(process, order, capacity) >= counts.sums.allocations + counts.sums.frees ? calm + 1 : 0;
+        if (calm > (threads > 1 ? 5 : 0)) return;
         uint32_t nobody = 0;
-        hl_platform_wait(&nobody, 0, 1);
+        hl_platform_wait(&nobody, 0, 10);
     }
 }
 
