@@ -78,7 +78,10 @@ static int record(uint64_t events) {
 const char *loops_trace_file(uint64_t events) {
     if (*path) return path;
     const char *folder = getenv("TMPDIR");
-    snprintf(path, sizeof path, "%s/heapline-benchmark-" "XXX" "XXX" /* mkdtemp fills them in */, folder && *folder ? folder : P_tmpdir);
+    int length = snprintf(path, sizeof path - 7, "%s/heapline-benchmark-", folder && *folder ? folder : P_tmpdir);
+    if (length < 0 || (size_t)length >= sizeof path - 7) return NULL;
+    memset(path + length, 'X', 6); // mkstemp puts a name of its own there
+    path[length + 6] = 0;
     int file = mkstemp(path);
     if (file < 0) return NULL;
     close(file);
