@@ -126,8 +126,8 @@ static void after(void *context, struct hl_chip *chip, struct hl_traced_call *ca
             send_allocation(result, call->size, call->frame);
     } else if (result) {
         uint32_t ccount = (uint32_t)call->scratch[0];
-        hl_trace_store_allocation((uintptr_t)result, call->size, call->scratch[1] ? &ccount : NULL,
-                                  chip->port.core_id(chip->port.context), call->frame);
+        hl_trace_store_allocation(chip, (uintptr_t)result, call->size, call->scratch[1] ? &ccount : NULL,
+                                  call->frame);
     }
 }
 

@@ -9,135 +9,149 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "chip.h"
 #include "heap_trace_clock.h"
+#include "heap_trace_merge.h"
 #include "heap_trace_ring.h"
 #include "heap_trace_stack.h"
 #include "kernel.h"
 
-enum { FOREIGN_RING = HL_KERNEL_CORES, RINGS };
-
 struct hl_trace_store hl_trace_store = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static struct hl_trace_ring rings[RINGS];
+static struct hl_trace_ring rings[HL_TRACE_RINGS];
 static pthread_mutex_t foreign_lock = PTHREAD_MUTEX_INITIALIZER;
-// Set once before the first event.
-static bool writer_needs_fence;
 
 bool hl_trace_store_open(void) {
     static bool open;
     if (open)
         return true;
-    for (unsigned i = 0; i < RINGS; i++) {
+    for (unsigned i = 0; i < HL_TRACE_RINGS; i++) {
         if (!hl_trace_ring_create(&rings[i]))
             return false;
     }
-    writer_needs_fence = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) != 0;
+    hl_trace_store.writer_needs_fence =
+        syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) != 0;
     open = true;
     return true;
 }
 
-static void wait_for_writers(void) {
-    if (!writer_needs_fence)
-        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
-    else
-        atomic_thread_fence(memory_order_seq_cst);
-    for (unsigned i = 0; i < RINGS; i++) {
-        // Acquire: pairs with the release that ends the writer's event.
-        for (unsigned spins = 0; atomic_load_explicit(&rings[i].active, memory_order_acquire); spins++) {
-            if (spins > 100)
-                sched_yield();
-        }
+static void wait_for_writer(const struct hl_trace_ring *ring) {
+    // Acquire: pairs with the release that ends the writer's event.
+    for (unsigned spins = 0; atomic_load_explicit(&ring->active, memory_order_acquire); spins++) {
+        if (spins > 100)
+            sched_yield();
     }
 }
 
-// Kernel of the merge: the oldest published event first, up to `limit`. Two busy cores take turns at every event, so each
-// ring's oldest event is looked up once, and its bytes are given back once, at the end.
-static void merge_until(uint64_t limit) {
-    struct hl_trace_cursor cursors[RINGS];
-    for (unsigned i = 0; i < RINGS; i++)
-        hl_trace_cursor_begin(&cursors[i], &rings[i]);
-    for (;;) {
-        struct hl_trace_cursor *first = &cursors[0];
-        for (unsigned i = 1; i < RINGS; i++)
-            first = cursors[i].stamp < first->stamp ? &cursors[i] : first;
-        if (first->stamp > limit || !first->event)
-            break;
-        const struct hl_trace_event *event = first->event;
-        const uint64_t *stack = (const uint64_t *)(event + 1);
-        if (event->kind == HL_TRACE_EVENT_ALLOCATE)
-            hl_trace_list_add(&hl_trace_store.list, event->address, event->size, event->ccount, stack);
-        else
-            hl_trace_list_free(&hl_trace_store.list, event->address, stack);
-        hl_trace_cursor_next(first);
-    }
-    for (unsigned i = 0; i < RINGS; i++)
-        hl_trace_cursor_end(&cursors[i]);
+static void merge_up_to_now(void) {
+    uint64_t now = hl_trace_stamp_after();
+    if (!hl_trace_store.writer_needs_fence)
+        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+    // Sequentially consistent: pairs with the writers' fences.
+    atomic_thread_fence(memory_order_seq_cst);
+    for (unsigned i = 0; i < HL_TRACE_RINGS; i++)
+        wait_for_writer(&rings[i]);
+    hl_trace_merge(rings, now, HL_TRACE_ALL_PUBLISHED, &hl_trace_store.list);
 }
 
 void hl_trace_store_enter(void) {
     pthread_mutex_lock(&hl_trace_store.lock);
-    if (!rings[0].memory)
-        return;
-    uint64_t limit = hl_trace_stamp_after();
-    wait_for_writers();
-    merge_until(limit);
+    if (rings[0].memory)
+        merge_up_to_now();
 }
 
 void hl_trace_store_leave(void) {
     pthread_mutex_unlock(&hl_trace_store.lock);
 }
 
-static __attribute__((noinline, cold)) void make_room(void) {
-    hl_trace_store_enter();
-    hl_trace_store_leave();
+// Room need not be made up to now: as far as both cores' events are known will do, and then no barrier disturbs the other
+// core.  Only if that core records nothing, that is not far.
+static __attribute__((noinline, cold)) void make_room(struct hl_trace_ring *ring) {
+    pthread_mutex_lock(&hl_trace_store.lock);
+    uint64_t now = hl_trace_stamp_after();
+    // Sequentially consistent: pairs with the foreign writer's fence.
+    atomic_thread_fence(memory_order_seq_cst);
+    wait_for_writer(&rings[HL_TRACE_FOREIGN_RING]);
+    hl_trace_merge(rings, now, HL_TRACE_WHILE_KNOWN, &hl_trace_store.list);
+    if (!hl_trace_ring_has_room(ring, HL_TRACE_RING_BYTES / 2))
+        merge_up_to_now();
+    pthread_mutex_unlock(&hl_trace_store.lock);
 }
 
-// Cost at depth 0: one counter read, six stores, no atomic instruction.  See Perf.
-static inline void write_event(struct hl_trace_ring *ring, uint16_t kind, uint64_t address, uint64_t size,
-                               const uint32_t *ccount, uint32_t core, const void *frame) {
-    uint32_t depth = hl_trace_store.depth;
-    struct hl_trace_event *event = hl_trace_ring_reserve(ring, depth);
-    while (__builtin_expect(!event, 0)) {
-        make_room();
-        event = hl_trace_ring_reserve(ring, depth);
-    }
-    // Relaxed: the reader's barrier orders it before the counter is read.
+// From here to `end`, the time is taken and the event written.  A free is stamped `before` it happens.
+static inline uint64_t begin(struct hl_trace_ring *ring, bool before, bool fenced) {
+    // Relaxed: the reader's barrier orders it before the counter is read, or else the fence.
     atomic_store_explicit(&ring->active, 1, memory_order_relaxed);
-    if (writer_needs_fence)
+    if (__builtin_expect(fenced, 0))
         atomic_thread_fence(memory_order_seq_cst);
     else
         atomic_signal_fence(memory_order_seq_cst);
-    uint64_t stamp = kind == HL_TRACE_EVENT_ALLOCATE ? hl_trace_stamp_after() : hl_trace_stamp_before();
-    event->stamp = stamp;
-    event->address = address;
-    event->size = size;
-    event->ccount = ((ccount ? *ccount : (uint32_t)stamp) & ~3u) | core;
-    event->kind = kind;
-    event->depth = (uint16_t)depth;
-    if (depth > 0)
-        hl_trace_stack((uint64_t *)(event + 1), depth, frame);
-    hl_trace_ring_commit(ring, depth);
-    // Release: pairs with the acquire in wait_for_writers.
+    return before && !fenced ? hl_trace_stamp_before() : hl_trace_stamp_after();
+}
+
+static inline void end(struct hl_trace_ring *ring, uint64_t bytes) {
+    hl_trace_ring_commit(ring, bytes);
+    // Release: pairs with the acquire in wait_for_writer.
     atomic_store_explicit(&ring->active, 0, memory_order_release);
 }
 
-static inline void record(uint16_t kind, uint64_t address, uint64_t size, const uint32_t *ccount, uint32_t core,
-                          const void *frame) {
-    const struct hl_task *self = hl_task_self;
-    if (self && self->core >= 0) {
-        write_event(&rings[self->core], kind, address, size, ccount, (uint32_t)self->core, frame);
-        return;
-    }
+static __attribute__((noinline)) void write_long(struct hl_trace_ring *ring, bool is_free, uint64_t address,
+                                                 uint64_t size, const uint32_t *ccount, uint32_t core,
+                                                 const void *frame) {
+    uint32_t depth = hl_trace_store.depth;
+    struct hl_trace_long_event *event;
+    while (!(event = hl_trace_ring_reserve_long(ring, depth)))
+        make_room(ring);
+    bool is_foreign = ring == &rings[HL_TRACE_FOREIGN_RING];
+    uint64_t stamp = begin(ring, is_free, is_foreign || hl_trace_store.writer_needs_fence);
+    event->event.stamp = stamp;
+    event->event.what = (uint64_t)HL_TRACE_CODE_LONG << HL_TRACE_CODE_SHIFT;
+    event->address = address;
+    event->size = size;
+    event->ccount = ((ccount ? *ccount : (uint32_t)stamp) & ~3u) | core;
+    event->is_free = is_free;
+    event->depth = (uint16_t)depth;
+    hl_trace_stack((uint64_t *)(event + 1), depth, frame);
+    end(ring, hl_trace_long_event_bytes(depth));
+}
+
+// Cost: one counter read, five stores, no atomic instruction.  See Perf.
+static inline void write_short(struct hl_trace_ring *ring, uint64_t address, uint64_t code) {
+    struct hl_trace_event *event;
+    while (__builtin_expect(!(event = hl_trace_ring_reserve(ring)), 0))
+        make_room(ring);
+    event->stamp = begin(ring, code == HL_TRACE_CODE_FREE, hl_trace_store.writer_needs_fence);
+    event->what = address | code << HL_TRACE_CODE_SHIFT;
+    end(ring, HL_TRACE_UNIT_BYTES);
+}
+
+static __attribute__((noinline)) void write_foreign(bool is_free, uint64_t address, uint64_t size,
+                                                    const uint32_t *ccount, uint32_t core, const void *frame) {
     pthread_mutex_lock(&foreign_lock);
-    write_event(&rings[FOREIGN_RING], kind, address, size, ccount, core, frame);
+    write_long(&rings[HL_TRACE_FOREIGN_RING], is_free, address, size, ccount, core, frame);
     pthread_mutex_unlock(&foreign_lock);
 }
 
-void hl_trace_store_allocation(uint64_t address, uint64_t size, const uint32_t *ccount, uint32_t core,
+void hl_trace_store_allocation(const struct hl_chip *chip, uint64_t address, uint64_t size, const uint32_t *ccount,
                                const void *frame) {
-    record(HL_TRACE_EVENT_ALLOCATE, address, size, ccount, core, frame);
+    const struct hl_task *self = hl_task_self;
+    bool is_short = !ccount && hl_trace_store.depth == 0 && size - 1 < HL_TRACE_CODE_LARGEST &&
+                    address <= HL_TRACE_ADDRESS_MASK;
+    if (__builtin_expect(!self || self->core < 0, 0))
+        write_foreign(false, address, size, ccount, chip->port.core_id(chip->port.context), frame);
+    else if (__builtin_expect(is_short, 1))
+        write_short(&rings[self->core], address, size);
+    else
+        write_long(&rings[self->core], false, address, size, ccount, (uint32_t)self->core, frame);
 }
 
 void hl_trace_store_free(uint64_t address, const void *frame) {
-    record(HL_TRACE_EVENT_FREE, address, 0, NULL, 0, frame);
+    const struct hl_task *self = hl_task_self;
+    bool is_short = hl_trace_store.depth == 0 && address <= HL_TRACE_ADDRESS_MASK;
+    if (__builtin_expect(!self || self->core < 0, 0))
+        write_foreign(true, address, 0, NULL, 0, frame);
+    else if (__builtin_expect(is_short, 1))
+        write_short(&rings[self->core], address, HL_TRACE_CODE_FREE);
+    else
+        write_long(&rings[self->core], true, address, 0, NULL, (uint32_t)self->core, frame);
 }
