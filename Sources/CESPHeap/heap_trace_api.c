@@ -24,11 +24,12 @@ enum state { STATE_UNKNOWN, STATE_STARTED, STATE_STOPPED, STATE_PAUSED };
 
 static struct {
     // Read by every traced call.
-    _Atomic int state;
+    _Alignas(64) _Atomic int state;
     _Atomic bool to_host;
+    uint32_t entries;         // a bit for each enum hl_entry that is traced
 
     // Store lock.
-    struct hl_chip *chip;
+    _Alignas(64) struct hl_chip *chip;
     void *records;            // what heap_trace_init_standalone gave; used from the next start on
     uint32_t capacity;
     size_t record_bytes;
@@ -71,6 +72,13 @@ static bool is_traced(enum hl_idf idf, enum hl_entry entry) {
     }
 }
 
+static uint32_t entries_of(enum hl_idf idf) {
+    uint32_t entries = 0;
+    for (unsigned entry = 0; entry <= HL_ENTRY_CALLOC_PREFER; entry++)
+        entries |= (uint32_t)is_traced(idf, (enum hl_entry)entry) << entry;
+    return entries;
+}
+
 static void send_allocation(void *address, size_t size, const void *frame) {
     uint64_t stack[HL_TRACE_MAXIMUM_DEPTH];
     hl_trace_stack(stack, trace.depth, frame);
@@ -93,20 +101,19 @@ static __attribute__((cold)) void note_lost_records(const void *freed) {
 // Scratch of a call: 0 cycle counter, 1 whether it was read, 2 whether the call is traced.
 static void before(void *context, struct hl_chip *chip, struct hl_traced_call *call) {
     (void)context;
-    call->scratch[2] = is_traced(chip->options.idf, (enum hl_entry)call->entry);
+    call->scratch[2] = trace.entries >> call->entry & 1;
     if (!call->scratch[2])
         return;
-    bool allocates = call->entry != HL_ENTRY_FREE;
-    call->scratch[1] = allocates && chip->port.cycle_count != hl_port_default_cycle_count;
-    if (call->scratch[1])
+    call->scratch[1] = chip->port.cycle_count != hl_port_default_cycle_count &&
+                       call->entry != HL_ENTRY_FREE;
+    if (__builtin_expect(call->scratch[1] != 0, 0))
         call->scratch[0] = chip->port.cycle_count(chip->port.context);
     // Relaxed: a start or stop on the other core may as well come after this call.
     int state = atomic_load_explicit(&trace.state, memory_order_relaxed);
     if (state != STATE_STARTED && state != STATE_PAUSED)
         return;
-    bool frees = call->entry == HL_ENTRY_FREE || call->old;
-    if (atomic_load_explicit(&trace.to_host, memory_order_relaxed)) {
-        if (frees)
+    if (__builtin_expect(atomic_load_explicit(&trace.to_host, memory_order_relaxed), 0)) {
+        if (call->entry == HL_ENTRY_FREE || call->old)
             send_free(call->old, call->frame);
     } else if (call->old) {
         hl_trace_store_free((uintptr_t)call->old, call->frame);
@@ -147,6 +154,7 @@ esp_err_t hl_heap_trace_attach(struct hl_chip *chip, uint32_t hash_map_entries, 
         return ESP_ERR_INVALID_STATE;
     }
     trace.chip = chip;
+    trace.entries = entries_of(chip->options.idf);
     trace.hash_map_entries = hash_map_entries;
     trace.hash_map_external = hash_map_external;
     trace.hash_map_allocated = false;

@@ -116,5 +116,7 @@ static inline void hl_trace_ring_commit(struct hl_trace_ring *ring, uint64_t byt
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed); // own store
     // Release: pairs with the acquires of hl_trace_merge, which then sees the whole event.
     atomic_store_explicit(&ring->head, head + bytes, memory_order_release);
-    hl_trace_ring_claim(ring, head + HL_TRACE_CLAIM_BYTES);
+    // Once for each line that is full now.
+    for (uint64_t line = head & ~(uint64_t)63; line != ((head + bytes) & ~(uint64_t)63); line += 64)
+        hl_trace_ring_claim(ring, line + HL_TRACE_CLAIM_BYTES);
 }
