@@ -195,6 +195,13 @@ static void fetch_ahead(struct hl_trace_list *list) {
         __builtin_prefetch(&list->slots[slot->next], 1);
 }
 
+static __attribute__((noinline)) void set_stacks(struct hl_trace_list *list, struct hl_trace_record *record,
+                                                 const uint64_t *stack) {
+    size_t bytes = list->depth * sizeof(void *);
+    memcpy(hl_trace_record_stack(list, record, false), stack, bytes);
+    memset(hl_trace_record_stack(list, record, true), 0, bytes);
+}
+
 void hl_trace_list_add(struct hl_trace_list *list, uint64_t address, uint64_t size, uint32_t ccount,
                        const uint64_t *stack) {
     list->allocations++;
@@ -214,11 +221,6 @@ void hl_trace_list_add(struct hl_trace_list *list, uint64_t address, uint64_t si
     record->address = (void *)(uintptr_t)address;
     record->size = size;
     record->freed = false;
-    if (list->depth > 0) {
-        size_t bytes = list->depth * sizeof(void *);
-        memcpy(hl_trace_record_stack(list, record, false), stack, bytes);
-        memset(hl_trace_record_stack(list, record, true), 0, bytes);
-    }
     slot->previous = list->newest;
     slot->next = HL_TRACE_NONE;
     if (list->newest != HL_TRACE_NONE)
@@ -227,6 +229,8 @@ void hl_trace_list_add(struct hl_trace_list *list, uint64_t address, uint64_t si
         list->oldest = index;
     list->newest = index;
     index_add(list, index, address);
+    if (list->depth > 0)
+        set_stacks(list, record, stack);
 }
 
 void hl_trace_list_free(struct hl_trace_list *list, uint64_t address, const uint64_t *stack) {
