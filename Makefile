@@ -3,7 +3,6 @@
 # Shorthands; nothing is needed that `swift build` and `swift test` do not do by themselves.
 
 .DEFAULT_GOAL := help
-TSAN_TESTS ?= CESPHeapTests
 CLANG := $(shell dirname "$$(command -v swift)")/clang
 
 .PHONY: help
@@ -18,11 +17,13 @@ build: ## Build the command, optimised
 test: ## Run all tests
 	swift test
 
+SANITIZE = HEAPLINE_SANITIZE=1 swift test --scratch-path .build/sanitize-$(1) --sanitize=$(1)
+
 .PHONY: sanitize
 sanitize: ## Run the emulated heap's tests under the address, undefined-behaviour and thread sanitizers
-	swift test --sanitize=address --filter CESPHeapTests
-	swift test --sanitize=undefined --filter CESPHeapTests
-	swift test --sanitize=thread --filter $(TSAN_TESTS)
+	$(call SANITIZE,address)
+	$(call SANITIZE,undefined)
+	$(call SANITIZE,thread)
 
 OPERATIONS ?= 10000000
 .PHONY: property
