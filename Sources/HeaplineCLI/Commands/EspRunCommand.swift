@@ -81,7 +81,7 @@ struct EspRunCommand: ParsableCommand {
         for path in config { try configuration.read(sdkconfig: path) }
         if let chip { configuration.setTarget(chip) }
         for definition in define { configuration.define(definition) }
-        let program = output ?? "\(workshop.path)/program"
+        let program = try output ?? workshop.program(named: sources[0])
         try workshop.build(sources: sources, configuration: configuration, includes: include, hostMalloc: hostMalloc, into: program)
         if build { return }
 
@@ -100,7 +100,9 @@ struct EspRunCommand: ParsableCommand {
     private func nameFunctions(in recording: String) throws {
         guard recording.hasSuffix(".heapline"), !recording.hasPrefix("tcp://") else { return }
         guard unsafe access(recording, F_OK) == 0 else {
-            Terminal.error("heapline: nothing was recorded to \(recording): the firmware did not call heap_trace_start with a host to send to")
+            Terminal.error(
+                "heapline: nothing was recorded to \(recording): the firmware did not trace its heap to the host; "
+                    + "that takes CONFIG_HEAP_TRACING_TOHOST, heap_trace_init_tohost() and heap_trace_start()")
             return
         }
         do throws(TraceError) {
