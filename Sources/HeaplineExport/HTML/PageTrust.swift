@@ -163,7 +163,7 @@ struct PageTrust {
     /// What one event cost the program, in nanoseconds, from the cheapest to the dearest of the workloads that README.md lists
     /// (a test compares). Machine and program decide, and nothing in a recording tells how long the program would have taken
     /// without it; so this is an order of magnitude, and is said to be one.
-    package static func cost(_ mode: RecordingMode, depth: Int) -> ClosedRange<Double>? {
+    static func cost(_ mode: RecordingMode, depth: Int) -> ClosedRange<Double>? {
         switch mode {
         case .all, .leaks: depth > 0 ? 10...360 : 8...50
         case .sample: 1...20
