@@ -195,6 +195,10 @@ import Testing
             root = tree.fromstring(sys.stdin.buffer.read())
             for case in root.iter("testcase"):
                 print(case.get("name"), len(case.findall("failure")))
+                # What the schema of Jenkins's xUnit plugin does not know, that plugin refuses.
+                assert set(case.keys()) == {"classname", "name"}, case.keys()
+            for failure in root.iter("failure"):
+                assert set(failure.keys()) == {"type", "message"}, failure.keys()
             """
         let (status, output) = try Tool.run("python3", ["-c", script], input: Array(try report().junit.utf8))
         #expect(status == 0)
