@@ -28,6 +28,7 @@ const chart = {
       } }, swatch, label);
       byId("series").append(button);
     }
+    if (before) byId("series").append(make("span.note", {}, "grey: live bytes before"));
     const box = byId("chart");
     box.addEventListener("pointerdown", (event) => this.down(event));
     box.addEventListener("pointermove", (event) => this.move(event));
