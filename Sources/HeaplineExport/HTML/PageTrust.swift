@@ -77,7 +77,7 @@ struct PageTrust {
             gap.process.map { " in \(history.trace.processes[$0].name) (pid \(history.trace.processes[$0].pid))" } ?? ""
         switch gap.kind {
         case .lost(let cause, let count):
-            add("bad", "\(count) events lost\(who)", "\(cause.explanation).", fix: cause.remedy)
+            add("bad", "\(Units.count(count)) events lost\(who)", "\(cause.explanation).", fix: cause.remedy)
         case .cut(let offset):
             add(
                 "bad", "The file is cut", "It ends inside a chunk at byte \(offset); everything before was read.",
@@ -93,11 +93,11 @@ struct PageTrust {
         case .mismatch(let what, let recorder, let events):
             add(
                 "bad", "Counts of \(what) disagree\(who)",
-                "The recorder counted \(recorder), the events add up to \(events).",
+                "The recorder counted \(Units.count(recorder)), the events add up to \(Units.count(events)).",
                 fix: "record again; if it stays, report it")
         case .impliedFrees(let count):
             add(
-                "warn", "\(count) frees are missing\(who)",
+                "warn", "\(Units.count(count)) frees are missing\(who)",
                 "Addresses were handed out again without a free: something frees past the hooks, or those events were lost."
             )
         case .paused:
@@ -111,7 +111,7 @@ struct PageTrust {
         let count = history.totals.unknownFrees
         guard count > 0 else { return }
         add(
-            "note", "\(count) frees of unknown blocks",
+            "note", "\(Units.count(count)) frees of unknown blocks",
             "Their blocks were allocated before the recording began, or by a parent process before fork. They are in no sum.",
             fix: "start the program under heapline run")
     }
@@ -194,7 +194,7 @@ struct PageTrust {
             isSmall
                 ? "Overhead: not measured, likely below \(Self.share(high / seconds))"
                 : "Overhead: not measured, likely \(Self.share(low / seconds)) to \(Self.share(high / seconds))",
-            "\(UInt64(events)) events in \(Self.seconds(seconds)). Of the programs that Heapline is measured with, one event cost the cheapest "
+            "\(Units.count(UInt64(events))) events in \(Self.seconds(seconds)). Of the programs that Heapline is measured with, one event cost the cheapest "
                 + "\(Self.seconds(low / events)) and the dearest \(Self.seconds(high / events)): here that would be \(Self.seconds(low)) to "
                 + "\(Self.seconds(high)) of the threads' time.",
             fix: isSmall ? nil : "time the program without heapline and compare; --depth 8, --mode sample or --mode count cost less")

@@ -172,8 +172,22 @@ function start() {
     ranged = null;
     drawAll(["range", "tab", "measure", "search"]);
   });
-  addEventListener("beforeprint", () => { printing = true; for (const item of views) drawView(item); flame.draw(); });
-  addEventListener("afterprint", () => { printing = false; for (const item of views) drawView(item); });
+  const details = byId("trust").querySelector("details");
+  let wasOpen = false;
+  addEventListener("beforeprint", () => {
+    printing = true;
+    wasOpen = details.open;
+    details.open = true;
+    for (const item of views) drawView(item);
+    chart.draw();
+    flame.draw();
+  });
+  addEventListener("afterprint", () => {
+    printing = false;
+    details.open = wasOpen;
+    for (const item of views) drawView(item);
+    chart.draw();
+  });
   document.documentElement.dataset.ready = "1";
 }
 

@@ -12,7 +12,7 @@ class Table {
     this.opened = new Set();
     this.search = make("input", { type: "search", placeholder: this.options.placeholder || "Filter", "aria-label": "Filter this table",
       oninput: () => { this.filter = this.search.value.trim().toLowerCase(); this.at = 0; this.draw(); } });
-    this.bar = make("div.bar", {}, this.search, make("span.spacer"),
+    this.bar = make("div.bar.table-bar", {}, this.search, make("span.spacer"),
       make("button.button", { type: "button", title: "What the filter lets through, all pages", onclick: () => this.saveCSV() }, "Save CSV"));
     this.wrap = make("div.table-wrap");
     this.pager = make("div.pager");

@@ -9,7 +9,7 @@ const threads = {
     const kind = recorded.threads.some((row) => row.task) ? "Task" : "Thread";
     const columns = [
       { key: "name", label: kind, text: (row) => row.name, value: (row) => row.name },
-      numberColumn("tid", "ID", String, (row) => row.tid, { total: null }),
+      { ...numberColumn("tid", "ID", (tid) => (kind === "Task" ? `0x${tid.toString(16)}` : String(tid)), (row) => row.tid, { total: null }), hover: null },
       numberColumn("bytes", "Allocated", bytes, (row) => row.bytes), numberColumn("allocations", "Allocations", shortCount, (row) => row.allocations),
       numberColumn("frees", "Frees", shortCount, (row) => row.frees),
       numberColumn("foreignFrees", `…of other ${kind.toLowerCase()}s' blocks`, shortCount, (row) => row.foreignFrees),
