@@ -28,7 +28,7 @@ const leaks = {
       columns.splice(2, 0, numberColumn("error", "±", bytes, (row) => (chosen.range || !recorded.errors[row[0]] ? null : recorded.errors[row[0]][3]), { total: null, title: "Standard error of the estimate of bytes" }));
     }
     if (recorded.leaks.verdicts.length) {
-      columns.push({ key: "verdict", label: "Verdict", kind: "text", text: (row) => row[6].map((item) => verdicts[item[0]][0]).join(", "), value: (row) => row[6].length ? -row[6][0][0] : -9,
+      columns.push({ key: "verdict", label: "Verdict", text: (row) => row[6].map((item) => verdicts[item[0]][0]).join(", "), value: (row) => row[6].length ? -row[6][0][0] : -9,
         cell: (row) => make("span", {}, row[7] ? make("span.pill", { title: "A runtime keeps these on purpose" }, `kept by ${row[7]}`) : null, ...row[6].map(([kind, blocks]) => make(`span.pill${verdicts[kind][1] ? `.${verdicts[kind][1]}` : ""}`, { title: `${count(blocks)} blocks` }, verdicts[kind][0]))) });
     }
     this.table = new Table({ name: "never-freed", columns, sort: ["bytes", "descending"], rowId: (row) => row[0], detail: (row) => stackDetail(row[0]),
