@@ -127,6 +127,22 @@ struct SymbolizerTests {
         #expect(symbolizer.problems[module]?.first == .debugFileMismatch(path: path, debugFile: debug))
     }
 
+    @Test(
+        "Code without lines, as the start-up code is, does not make a whole program one without",
+        .enabled(if: canReadLines, "needs clang and llvm-symbolizer"))
+    func someWithoutLines() throws {
+        let fixture = try CompiledFixture()
+        let path = try fixture.compile(CompiledFixture.program, "calls.c", ["-O1", "-g"], output: "calls")
+        let calls = try fixture.calls(of: path)
+        let module = try Self.module(path)
+        let symbolizer = Symbolizer()
+        _ = symbolizer.symbolize(module: module, addresses: [1])
+        #expect(symbolizer.problems[module] == [.noDebugInfo(path: path, package: nil)])
+        Self.expectAll(symbolizer, module, calls)
+        _ = symbolizer.symbolize(module: module, addresses: [2])
+        #expect(symbolizer.problems[module] ?? [] == [])
+    }
+
     /// A stripped program, what its calls are called, and its debug file, whose place depends on the build-id in hexadecimal.
     private static func separated(
         _ fixture: CompiledFixture, place: (String) -> String
