@@ -84,5 +84,13 @@ lint: ## Check the format without changing it
 	swift format lint --strict --recursive Sources Tests Plugins Package.swift
 
 .PHONY: docs
-docs: ## Build the documentation
-	swift package generate-documentation --target Heapline
+docs: ## Build the documentation with the toolchain's docc, into .build/docs; a broken link is an error
+	swift build --target Heapline
+	mkdir -p .build/docs/graph
+	$(dir $(CLANG))swift-symbolgraph-extract -module-name Heapline -target "$$(uname -m)-unknown-linux-gnu" \
+	    -I "$$(swift build --show-bin-path)/Modules" $(addprefix -I ,$(wildcard Sources/C*/include)) \
+	    -minimum-access-level public -skip-synthesized-members -output-dir .build/docs/graph
+	$(dir $(CLANG))docc convert Sources/Heapline/Heapline.docc --additional-symbol-graph-dir .build/docs/graph \
+	    --fallback-display-name Heapline --fallback-bundle-identifier heapline --warnings-as-errors \
+	    --output-path .build/docs/Heapline.doccarchive
+	@echo 'to read it: python3 -m http.server -d .build/docs/Heapline.doccarchive, then /documentation/heapline'

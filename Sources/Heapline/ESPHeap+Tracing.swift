@@ -62,6 +62,7 @@ extension ESPHeap {
     /// - Parameters:
     ///   - capacity: how many records there is room for.
     ///   - depth: frames of each call stack, 0 to 32.
+    ///   - body: what is traced; the records are there until it returns.
     /// - Throws: `invalidArgument` for a capacity below 1 or a depth out of range, `invalidState`, and what `body` throws.
     public borrowing func withTracing<Result>(
         capacity: Int, depth: Int = 0, _ body: (borrowing ESPHeapTracing) throws -> Result

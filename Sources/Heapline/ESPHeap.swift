@@ -129,7 +129,13 @@ public struct ESPHeap: ~Copyable, @unchecked Sendable {
 
     /// Makes the chip and starts its heap, up to the point where `app_main` would be called.
     ///
-    /// - Parameter externalBytes: external memory to add at the start, from the first of the chip's external addresses.
+    /// - Parameters:
+    ///   - chip: whose regions, capabilities and addresses the heap has.
+    ///   - poisoning: what is written around and into blocks, to notice overruns.
+    ///   - taskTracking: whether blocks say which task allocated them.
+    ///   - version: the ESP-IDF release whose behaviour is wanted.
+    ///   - externalBytes: external memory to add at the start, from the first of the chip's external addresses.
+    ///   - mapping: where the chip's memory lies in this process.
     public init(
         chip: ESPChip, poisoning: Poisoning = .none, taskTracking: TaskTracking = .off, version: Version = .v5_5,
         externalBytes: Int = 0, mapping: Mapping = .automatic

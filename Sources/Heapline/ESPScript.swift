@@ -28,7 +28,9 @@ public struct ESPScript: Sendable {
     /// Runs all operations.
     ///
     /// - Parameters:
+    ///   - chip: whose heap they work on.
     ///   - variant: poisoning, tracking and version, such as `none`, `light`, `comp`, `task`, `v53.none`.
+    ///   - mapping: where the chip's memory lies in this process.
     ///   - output: receives the result lines in pieces of any size.
     /// - Throws: `script` for a malformed line, with its number; what came before it has been run.
     public func run(

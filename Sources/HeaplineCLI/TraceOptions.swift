@@ -14,9 +14,11 @@ struct TraceOptions: ParsableArguments {
     @OptionGroup var symbols: SymbolOptions
 
     /// Opens a trace, adds up its events and names its stacks.
-    func tree(_ file: String) throws(TraceError) -> CallTree {
+    ///
+    /// - Parameter activity: also what each stack did when.
+    func tree(_ file: String, activity: Bool = false) throws(TraceError) -> CallTree {
         let trace = try Trace.open(file)
-        return try tree(trace, processes: try processes(of: trace))
+        return try tree(trace, processes: try processes(of: trace), activity: activity)
     }
 
     /// The indexes of the processes asked for; nil for all.
@@ -29,7 +31,7 @@ struct TraceOptions: ParsableArguments {
     }
 
     /// The same for some processes of an open trace, by their indexes.
-    func tree(_ trace: Trace, processes: Set<Int>?) throws(TraceError) -> CallTree {
-        try CallTree(try trace.history(HistoryOptions(processes: processes)), symbols: symbols.symbolizer)
+    func tree(_ trace: Trace, processes: Set<Int>?, activity: Bool = false) throws(TraceError) -> CallTree {
+        try CallTree(try trace.history(HistoryOptions(processes: processes, activity: activity)), symbols: symbols.symbolizer)
     }
 }

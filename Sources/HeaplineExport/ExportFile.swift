@@ -26,12 +26,12 @@ public enum ExportFile {
         var status = stat()
         if unsafe stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
             // A pipe or a device cannot be replaced; it is written to.
-            try write(to: path, flags: O_WRONLY, body)
+            try write(to: path, for: path, flags: O_WRONLY, body)
             return
         }
         let temporary = "\(path).\(getpid()).part"
         do {
-            try write(to: temporary, flags: O_WRONLY | O_CREAT | O_EXCL, body)
+            try write(to: temporary, for: path, flags: O_WRONLY | O_CREAT | O_EXCL, body)
             // Without --force a file that has appeared meanwhile is not replaced either: link fails, rename would not.
             let result = force ? unsafe rename(temporary, path) : unsafe link(temporary, path)
             if result != 0 {
@@ -46,10 +46,11 @@ public enum ExportFile {
         }
     }
 
+    /// - Parameter path: what messages call the file.
     private static func write(
-        to path: String, flags: CInt, _ body: (ExportSink) throws -> Void
+        to file: String, for path: String, flags: CInt, _ body: (ExportSink) throws -> Void
     ) throws {
-        let descriptor = unsafe open(path, flags | O_CLOEXEC, 0o644)
+        let descriptor = unsafe open(file, flags | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             throw TraceError(.system, path: path, errno: errno, message: "cannot be created")
         }

@@ -48,6 +48,9 @@ public enum ExportFormat: String, Sendable, Hashable, CaseIterable {
     /// Whether it describes one process and has no way to keep several apart.
     var holdsOneProcess: Bool { self == .heaptrack || self == .massif || self == .dhat }
 
+    /// Whether it shows when stacks allocated, if the history has activity.
+    public var usesActivity: Bool { self == .firefox }
+
     /// Whether it is not made to be shown on a terminal.
     public var isBinary: Bool { self == .pprof }
 }

@@ -41,6 +41,21 @@ struct FirmwareTests {
         #expect(outcome.output.contains("app_main at host_recording.c:"))
     }
 
+    @Test("a firmware's trace names its functions after the program is gone, and none is promised where nothing was traced")
+    func namedTrace() throws {
+        try Harness.withDirectory { directory in
+            let trace = directory + "/trace.heapline"
+            let options = ["-D", "CONFIG_HEAP_TRACING_TOHOST", "-D", "CONFIG_HEAP_TRACING_STACK_DEPTH=10", "--trace", trace]
+            let run = try run("host_recording.c", options: options)
+            #expect(run.exitCode == 0 && run.errors == "", "\(run.errors)")
+            let report = try Harness.run([Harness.heapline, "report", trace])
+            #expect(report.output.contains("app_main (host_recording.c:"), "\(report.output)")
+            #expect(report.output.hasPrefix("host_recording "), "\(report.output)")
+            let none = try self.run("leak_session.c", options: ["--trace", directory + "/none.heapline"])
+            #expect(none.exitCode == 0 && none.errors.contains("nothing was recorded to \(directory)/none.heapline"), "\(none.errors)")
+        }
+    }
+
     @Test(
         "test cases of firmware pass on every kind of chip",
         arguments: ["esp32", "esp32s3", "esp32p4"], ["kernel.c", "trace_states.c", "containers.cpp"])

@@ -74,6 +74,8 @@ public struct Check: Sendable {
         for budget in options.budgets { try add(budget, tree) }
         if let baseline = options.baseline { compare(baseline, options.tolerance, tree) }
         doubts = tree.history.gaps.compactMap(Self.doubt)
+        let isSampled = tree.history.trace.processes.contains { $0.mode == .sample }
+        if isSampled { doubts.append("the trace is a sample: all but the program's number of allocations is estimated") }
     }
 
     // MARK: Leaks

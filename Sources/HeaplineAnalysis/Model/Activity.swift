@@ -4,6 +4,7 @@
 // span ends, the sums of all stacks are compared with what they were when it began, and only differences are kept.
 //
 //   for every site: sum of `allocations` over all spans == Site.allocations, and so on for each column
+//   sum of `shapes` over all spans == History.sizes and History.lifetimes by powers of two
 //   spans are as wide as a whole number of the timeline's buckets, and begin where one of those does
 
 /// The changes of every stack's sums, by span of time.
@@ -25,6 +26,21 @@ public struct Activity: Sendable {
     public internal(set) var width: UInt64
     /// The changes in each span, by site.
     public internal(set) var spans: [[Entry]] = []
+    /// Sizes asked for in each span, and lifetimes of the blocks freed in it; as many as there are spans.
+    public internal(set) var shapes: [Shape] = []
+
+    /// What was allocated and freed in one span, by size and by lifetime.
+    public struct Shape: Sendable, Hashable {
+        public internal(set) var sizes = Octaves()
+        public internal(set) var lifetimes = Octaves()
+
+        static func + (first: Shape, second: Shape) -> Shape {
+            Shape(sizes: first.sizes + second.sizes, lifetimes: first.lifetimes + second.lifetimes)
+        }
+        static func - (first: Shape, second: Shape) -> Shape {
+            Shape(sizes: first.sizes - second.sizes, lifetimes: first.lifetimes - second.lifetimes)
+        }
+    }
 }
 
 /// Compares sums whenever a span ends. A class, so that the loop over events carries one pointer that is nil by default.
@@ -43,6 +59,7 @@ final class ActivityRecorder {
 
     private(set) var activity: Activity
     private var before = Slab<Before>()
+    private var shapeBefore = Activity.Shape()
     private var departed: Set<UInt32> = []
     private var entryCount = 0
     private let unit: UInt64
@@ -71,12 +88,19 @@ final class ActivityRecorder {
         }
         while entryCount > Self.entryLimit, activity.spans.count > 16 { coarsen() }
         span = nanoseconds / activity.width
-        while UInt64(activity.spans.count) < span { activity.spans.append([]) }
+        while UInt64(activity.spans.count) < span {
+            activity.spans.append([])
+            activity.shapes.append(Activity.Shape())
+        }
         // After widening, the span that goes on may have been closed already: it is opened again by taking its entries on.
-        if UInt64(activity.spans.count) > span { reopened = activity.spans.removeLast() }
+        if UInt64(activity.spans.count) > span {
+            reopened = activity.spans.removeLast()
+            reopenedShape = activity.shapes.removeLast()
+        }
     }
 
     private var reopened: [Activity.Entry] = []
+    private var reopenedShape = Activity.Shape()
 
     /// Closes the last span.
     func finish(_ shared: borrowing SharedHistory) -> Activity {
@@ -113,6 +137,10 @@ final class ActivityRecorder {
         reopened = []
         entryCount += entries.count
         activity.spans.append(entries)
+        let shape = Activity.Shape(sizes: shared.sizes.octaves(unit: unit), lifetimes: shared.lifetimes.octaves(unit: unit))
+        activity.shapes.append(reopenedShape + (shape - shapeBefore))
+        shapeBefore = shape
+        reopenedShape = Activity.Shape()
     }
 
     /// Makes spans twice as wide.
@@ -125,6 +153,9 @@ final class ActivityRecorder {
             entryCount += wider[wider.count - 1].count
         }
         activity.spans = wider
+        activity.shapes = stride(from: 0, to: activity.shapes.count, by: 2).map { index in
+            index + 1 < activity.shapes.count ? activity.shapes[index] + activity.shapes[index + 1] : activity.shapes[index]
+        }
         activity.width <<= 1
     }
 

@@ -93,6 +93,15 @@ public struct Histogram: Sendable {
             sums[index] &+= value &* weight
         }
 
+        /// The same by powers of two.
+        func octaves(unit: UInt64 = 1) -> Octaves {
+            var result = Octaves()
+            for index in 0..<Histogram.classCount where counts[index] > 0 {
+                result.add(Histogram.range(index).lowerBound, count: counts[index] / unit, sum: sums[index] / unit)
+            }
+            return result
+        }
+
         /// The histogram; counts and sums divided by `unit`.
         func histogram(unit: UInt64 = 1) -> Histogram {
             var result = Histogram()
@@ -102,5 +111,34 @@ public struct Histogram: Sendable {
             }
             return result
         }
+    }
+}
+
+/// Counts and sums of values by powers of two, to be compared and added: class 0 holds the value 0, class n + 1 those whose
+/// highest bit is n. Coarser than ``Histogram``, and of one size whatever the values.
+public struct Octaves: Sendable, Hashable {
+    public static let classCount = 65
+
+    public private(set) var counts = [UInt64](repeating: 0, count: classCount)
+    public private(set) var sums = [UInt64](repeating: 0, count: classCount)
+
+    public init() {}
+
+    mutating func add(_ value: UInt64, count: UInt64, sum: UInt64) {
+        let index = 64 - value.leadingZeroBitCount
+        counts[index] &+= count
+        sums[index] &+= sum
+    }
+
+    static func + (first: Octaves, second: Octaves) -> Octaves { first.combined(second, &+) }
+    static func - (first: Octaves, second: Octaves) -> Octaves { first.combined(second, &-) }
+
+    private func combined(_ other: Octaves, _ operation: (UInt64, UInt64) -> UInt64) -> Octaves {
+        var result = self
+        for index in 0..<Self.classCount {
+            result.counts[index] = operation(counts[index], other.counts[index])
+            result.sums[index] = operation(sums[index], other.sums[index])
+        }
+        return result
     }
 }

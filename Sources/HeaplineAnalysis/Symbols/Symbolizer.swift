@@ -23,6 +23,7 @@ public final class Symbolizer {
         var frames: [UInt64: [SymbolFrame]] = [:]
         var symbols: ModuleSymbols?
         var problems: [SymbolProblem] = []
+        var hasLines = false  // of any address so far
     }
 
     /// - Parameter embedded: symbols that came with the trace; they are asked first.
@@ -121,7 +122,9 @@ public final class Symbolizer {
             file?.scanSymbols(into: &tables, .dynamic)
         }
         let names = tables.results()
-        let lines = lineFrames(module, state, places, symbols)
+        // Nobody's start-up code has lines: a program that was seen there only lacks none.
+        let expectsLines = names.contains { $0?.name != "_start" }
+        let lines = lineFrames(module, state, places, symbols, expectsLines)
         for (index, place) in places.enumerated() {
             let named = names[index].map { demangle($0.name) }
             var frames: [SymbolFrame] = []
@@ -144,7 +147,7 @@ public final class Symbolizer {
     }
 
     private func lineFrames(
-        _ module: ModuleImage, _ state: ModuleState, _ places: [UInt64], _ symbols: ModuleSymbols
+        _ module: ModuleImage, _ state: ModuleState, _ places: [UInt64], _ symbols: ModuleSymbols, _ expectsLines: Bool
     ) -> [[LineFrame]]? {
         guard let file = symbols.lineFile, options.tool != .none else { return nil }
         guard let tool else {
@@ -158,8 +161,11 @@ public final class Symbolizer {
         let (frames, failure) = symbolizer.frames(in: file, addresses: places)
         if let failure {
             note(.symbolizerFailed(path: file, reason: failure.description), in: state)
-        } else if !frames.contains(where: { $0.contains { $0.line != nil } }) {
-            // Debug information of the start-up code alone, or of other parts than those asked for.
+        } else if frames.contains(where: { $0.contains { $0.line != nil } }) {
+            state.hasLines = true
+            state.problems.removeAll { if case .noDebugInfo = $0 { true } else { false } }
+        } else if !state.hasLines, expectsLines {
+            // Debug information of the start-up code alone, or of other parts than those asked for so far.
             let package = search.packages.debugPackage(for: options.sysroot + module.path)
             note(.noDebugInfo(path: file, package: package), in: state)
         }

@@ -49,7 +49,7 @@ struct CheckCommand: ParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Leave out what the runtimes keep for themselves.")
     var builtinSuppressions = true
 
-    @Flag(help: "Accept limits as kept although the recording has gaps.")
+    @Flag(help: "Accept limits as kept although the recording has gaps or is a sample.")
     var allowGaps = false
 
     @Option(help: ArgumentHelp("Write the outcome as JUnit XML.", valueName: "file"))
@@ -137,14 +137,14 @@ struct CheckCommand: ParsableCommand {
         if let markdown { try Self.append(Array(report.markdown.utf8), to: markdown) }
         if let baseline, updateBaseline {
             if !check.doubts.isEmpty, !allowGaps {
-                throw CommandFailure("the recording has gaps: no baseline is made of it without --allow-gaps")
+                throw CommandFailure("the recording has gaps or is a sample: no baseline is made of it without --allow-gaps")
             }
             try Self.write(Array(check.measured.text.utf8), to: baseline)
             Output.write(Array("baseline written: \(baseline)\n".utf8))
         }
         if !check.isFailed, !check.doubts.isEmpty, !allowGaps {
             throw CommandFailure(
-                "the recording has gaps, so limits may have been exceeded unseen; --allow-gaps accepts that")
+                "the recording has gaps or is a sample, so limits may have been exceeded unseen; --allow-gaps accepts that")
         }
         return check.isFailed
     }

@@ -69,6 +69,7 @@ struct DiffCommand: ParsableCommand {
         let now = try Report(
             try Trace.open(new), options: HistoryOptions(activity: true), symbols: symbols.symbolizer)
         try HTMLReport(now, comparedTo: before).write(to: html, force: force)
+        Terminal.error("heapline: the comparison as a page: \(html)")
     }
 
     private func tree(_ file: String) throws(TraceError) -> CallTree {

@@ -4,6 +4,8 @@
 
 internal import ArgumentParser
 internal import Glibc
+internal import HeaplineAnalysis
+internal import HeaplineCollector
 
 struct EspRunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -79,18 +81,35 @@ struct EspRunCommand: ParsableCommand {
         for path in config { try configuration.read(sdkconfig: path) }
         if let chip { configuration.setTarget(chip) }
         for definition in define { configuration.define(definition) }
-        let program = output ?? "\(workshop.path)/program"
+        let program = try output ?? workshop.program(named: sources[0])
         try workshop.build(sources: sources, configuration: configuration, includes: include, hostMalloc: hostMalloc, into: program)
         if build { return }
 
         let recordsForHost = configuration.isSet("CONFIG_HEAP_TRACING_TOHOST")
         let recording = trace ?? (recordsForHost ? "\(workshop.path)/recording.svdat" : nil)
         let status = try workshop.run(program, arguments: arguments, environment: environment(recording: recording), symbols: symbols)
+        if let recording { try nameFunctions(in: recording) }
         if recordsForHost, let recording, status & 0x7f == 0 {
             try FirmwareReport.show(recording: recording, program: program)
         }
         workshop.remove()
         SignalRelay.endLike(status: status)
+    }
+
+    /// The program may be gone when the trace is read, so the trace gets the names while they can be had.
+    private func nameFunctions(in recording: String) throws {
+        guard recording.hasSuffix(".heapline"), !recording.hasPrefix("tcp://") else { return }
+        guard unsafe access(recording, F_OK) == 0 else {
+            Terminal.error(
+                "heapline: nothing was recorded to \(recording): the firmware did not trace its heap to the host; "
+                    + "that takes CONFIG_HEAP_TRACING_TOHOST, heap_trace_init_tohost() and heap_trace_start()")
+            return
+        }
+        do throws(TraceError) {
+            _ = try SymbolEmbedding.embed(in: recording)
+        } catch {
+            Terminal.error("heapline: \(recording) stays without names of functions: \(error)")
+        }
     }
 
     private func environment(recording: String?) -> [String: String] {

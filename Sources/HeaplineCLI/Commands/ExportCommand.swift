@@ -89,11 +89,11 @@ struct ExportCommand: ParsableCommand {
 
     /// An exporter of the whole trace, or of its largest process when the format holds only one.
     private func exporter(_ format: ExportFormat) throws(TraceError) -> Exporter {
-        let all = Exporter(try traceOptions.tree(file))
+        let all = Exporter(try traceOptions.tree(file, activity: format.usesActivity))
         guard let process = all.process(for: format) else { return all }
         Terminal.error(
             "heapline: \(format.rawValue) holds one process: \(process.name) (pid \(process.pid)) is written, "
                 + "as it allocated most of \(all.history.trace.processes.count); --process chooses another")
-        return Exporter(try traceOptions.tree(all.history.trace, processes: [process.id]))
+        return Exporter(try traceOptions.tree(all.history.trace, processes: [process.id], activity: format.usesActivity))
     }
 }

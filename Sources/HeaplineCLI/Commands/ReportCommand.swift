@@ -68,6 +68,7 @@ struct ReportCommand: ParsableCommand {
         let report = try Report(trace, options: options, symbols: reading.symbols.symbolizer)
         if let html {
             try HTMLReport(report).write(to: html, force: force)
+            Terminal.error("heapline: the report as a page: \(html)")
         } else if json {
             report.json(limit: limit) { Output.write($0) }
         } else {

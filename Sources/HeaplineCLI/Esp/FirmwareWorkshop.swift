@@ -45,6 +45,16 @@ final class FirmwareWorkshop {
         try Self.require(["tar", "-xf", archive, "-C", path])
     }
 
+    /// Where a program goes that nobody keeps; it has its first source's name, by which reports call its recording.
+    func program(named source: String) throws -> String {
+        let file = source.split(separator: "/").last ?? "program"
+        let folder = "\(path)/program"
+        guard unsafe mkdir(folder, 0o700) == 0 else {
+            throw CommandFailure("\(folder): \(unsafe String(cString: strerror(errno)))")
+        }
+        return "\(folder)/\(file.split(separator: ".").first ?? file)"
+    }
+
     /// Deletes the directory.
     func remove() {
         if isRemoved { return }

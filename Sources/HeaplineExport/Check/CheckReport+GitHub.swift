@@ -10,13 +10,13 @@
 internal import HeaplineAnalysis
 
 extension CheckReport {
-    /// One annotation for each stack behind a failed limit; doubts are warnings.
+    /// One annotation for each of the first stacks behind a failed limit (GitHub shows ten of a step); doubts are warnings.
     public var github: String {
         var lines: [String] = []
         for finding in check.findings where finding.isFailed {
             let title = "title=\(Self.property("heapline \(finding.name)"))"
             if finding.stacks.isEmpty { lines.append("::error \(title)::\(Self.message(sentence(finding)))") }
-            for stack in finding.stacks {
+            for stack in finding.stacks.prefix(Self.shownStacks) {
                 let place = SourcePlace(stack.frames, root: root).map {
                     "file=\(Self.property($0.file)),line=\($0.line),"
                 }

@@ -69,7 +69,7 @@ public struct CheckReport: Sendable {
     /// `5.00 KiB in 3 blocks`
     func value(_ stack: Check.Culprit, _ kind: BudgetKind, _ units: Units = Units(exactBytes: true)) -> String {
         guard kind.isBytes else {
-            return Units.count(stack.value) + (kind == .temporary ? " temporary" : " allocations")
+            return Units.count(stack.value, kind == .temporary ? "temporary allocation" : "allocation")
         }
         return units.bytes(stack.value) + (stack.blocks.map { " in \(Units.count($0, "block"))" } ?? "")
     }

@@ -31,25 +31,15 @@ extension TraceDiff {
                 }
             }
             json.member("unchanged", unchanged)
-            json.array("stacks") { json in for stack in stacks { json.object { json in add(stack, &json) } } }
+            json.objects("stacks", stacks, add)
         }
         writer.finish()
     }
 
-    private func add(_ stack: Stack, _ json: inout JSONWriter) {
+    private func add(_ json: inout JSONWriter, _ stack: Stack) {
         json.member("change", stack.change.rawValue)
         json.array("signature") { json in for name in stack.signature.functions { json.value(name) } }
-        json.array("stack") { json in
-            for frame in stack.frames {
-                json.object { json in
-                    json.member("function", frame.function)
-                    json.member("file", frame.file)
-                    json.member("line", frame.line)
-                    json.member("module", frame.module)
-                    json.member("inlined", frame.inlined)
-                }
-            }
-        }
+        json.objects("stack", stack.frames) { json, frame in json.members(of: frame) }
         for measure in Measure.allCases {
             let pair = stack.pair(measure)
             guard pair.change != .same else { continue }

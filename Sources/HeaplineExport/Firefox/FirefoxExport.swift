@@ -9,8 +9,9 @@
 //             resourceTable, nativeSymbols, sources, and stringArray that names index
 //   thread := {…, "samples": {"stack", "time", "weight", "weightType": "bytes" | "samples", "length"}, "markers"}
 //
-// What we know are sums of stacks, not samples in time: each measure is a "thread" with a sample for each stack. The course
-// of live bytes is the memory track's counter.
+// Each measure is a "thread". What was allocated is a sample for each stack and span of time where the history has activity
+// (HistoryOptions.activity), else one for each stack at the end; what was alive stands at the peak or at the end. The course of
+// live bytes is the memory track's counter. The profiler takes its time axis from `meta`, as samples need not reach the end.
 
 internal import HeaplineAnalysis
 
@@ -32,7 +33,7 @@ struct FirefoxExport {
         var tables = FirefoxTables(export)
         let process = export.processes.first
         let pid = String(process?.pid ?? 0)
-        let milliseconds = export.history.duration / 1_000_000 + 1
+        let milliseconds = milliseconds
         var json = JSONWriter { sink.append($0) }
         json.object { json in
             addMeta(&json)
@@ -41,7 +42,7 @@ struct FirefoxExport {
             tables.write(&json)
             json.array("threads") { json in
                 for (index, thread) in Self.threads.enumerated() {
-                    let sites = export.tree.sites.filter { thread.measure.value($0) > 0 }
+                    let samples = samples(thread.measure, tables)
                     json.object { json in
                         json.member("processType", "default")
                         json.member("processName", export.command(of: process))
@@ -56,11 +57,11 @@ struct FirefoxExport {
                         json.member("pid", pid)
                         json.member("tid", index + 1)
                         json.object("samples") { json in
-                            column("stack", sites.map { tables.stack($0.node) }, &json)
-                            column("time", sites.indices.map { _ in 0 }, &json)
-                            column("weight", sites.map { Int(clamping: thread.measure.value($0)) }, &json)
+                            column("stack", samples.map(\.stack), &json)
+                            json.array("time") { json in for sample in samples { json.value(Self.milliseconds(sample.time)) } }
+                            column("weight", samples.map { Int(clamping: $0.weight) }, &json)
                             json.member("weightType", thread.weight)
-                            json.member("length", sites.count)
+                            json.member("length", samples.count)
                         }
                         json.object("markers") { json in
                             for name in ["data", "name", "startTime", "endTime", "phase", "category"] {
@@ -76,11 +77,50 @@ struct FirefoxExport {
         json.finish()
     }
 
+    private struct Sample {
+        var stack: Int?
+        var time: UInt64
+        var weight: UInt64
+    }
+
+    /// What one thread shows, in order of time.
+    private func samples(_ measure: Measure, _ tables: FirefoxTables) -> [Sample] {
+        let history = export.history
+        let tree = export.tree
+        let column: ((Activity.Entry) -> UInt64)? =
+            switch measure {
+            case .bytes: { $0.bytes }
+            case .allocations: { $0.allocations }
+            case .temporary: { $0.temporary }
+            default: nil
+            }
+        if let column, let activity = history.activity {
+            return activity.spans.enumerated().flatMap { index, span in
+                // Several of the history's sites may be one of the tree's.
+                var sums: [Int: UInt64] = [:]
+                for entry in span where column(entry) > 0 { sums[tree.siteOf[entry.site], default: 0] &+= column(entry) }
+                let time = min(UInt64(index) * activity.width, history.duration)
+                return sums.sorted { $0.key < $1.key }.map { Sample(stack: tables.stack(tree.sites[$0.key].node), time: time, weight: $0.value) }
+            }
+        }
+        let isPeak = measure == .peakBytes || measure == .peakBlocks
+        let time = isPeak ? history.totals.peakTime ?? history.duration : history.duration
+        return tree.sites.filter { measure.value($0) > 0 }
+            .map { Sample(stack: tables.stack($0.node), time: time, weight: measure.value($0)) }
+    }
+
+    /// The length of the time axis; no sample lies behind it.
+    private var milliseconds: UInt64 { export.history.duration / 1_000_000 + 1 }
+
+    private static func milliseconds(_ nanoseconds: UInt64) -> Double { Double(nanoseconds / 1000) / 1000 }
+
     private func addMeta(_ json: inout JSONWriter) {
         let history = export.history
         json.object("meta") { json in
             json.member("interval", 1)
             json.member("startTime", history.trace.startUnixNanoseconds / 1_000_000)
+            json.member("profilingStartTime", 0)
+            json.member("profilingEndTime", milliseconds)
             json.member("processType", 0)
             json.member("product", export.command(of: export.processes.first))
             json.member("stackwalk", 1)
@@ -106,7 +146,7 @@ struct FirefoxExport {
         }
     }
 
-    /// Counts are differences; the profiler adds them up again.
+    /// Counts are differences; the profiler adds them up again, all but the first, which it takes for 0: ours is.
     private func addCounter(_ pid: String, _ json: inout JSONWriter) {
         let timeline = export.history.timeline
         json.array("counters") { json in
@@ -118,18 +158,18 @@ struct FirefoxExport {
                 json.member("mainThreadIndex", 0)
                 json.object("samples") { json in
                     json.array("time") { json in
-                        for index in timeline.buckets.indices {
-                            json.value(Double((timeline.start + UInt64(index + 1) * timeline.width) / 1000) / 1000)
+                        for index in 0...timeline.buckets.count {
+                            let end = timeline.start + UInt64(index) * timeline.width
+                            json.value(Self.milliseconds(min(end, max(export.history.duration, timeline.start))))
                         }
                     }
                     var before: UInt64 = 0
-                    column(
-                        "count",
-                        timeline.buckets.map { bucket in
-                            defer { before = bucket.liveBytes }
-                            return Int(clamping: bucket.liveBytes) - Int(clamping: before)
-                        }, &json)
-                    json.member("length", timeline.buckets.count)
+                    let changes = timeline.buckets.map { bucket in
+                        defer { before = bucket.liveBytes }
+                        return Int(clamping: bucket.liveBytes) - Int(clamping: before)
+                    }
+                    column("count", [0] + changes, &json)
+                    json.member("length", changes.count + 1)
                 }
             }
         }

@@ -39,6 +39,8 @@ struct PageData {
     /// The command line of the program that was run.
     var command: String {
         guard let main = report.mainProcess else { return history.trace.path }
+        // Where firmware was built says nothing about it.
+        if main.source == .esp { return ([main.name] + main.arguments.dropFirst()).joined(separator: " ") }
         return main.arguments.isEmpty ? main.name : main.arguments.joined(separator: " ")
     }
 

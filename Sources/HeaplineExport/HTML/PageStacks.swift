@@ -198,7 +198,25 @@ struct PageStacks {
         return .object([
             ("width", .unsigned(activity.width)), ("spans", PageJSON(activity.spans.count)),
             ("exactStacks", PageJSON(exact)), ("entries", packed.json), ("births", births(activity, exact)),
+            ("sizes", Self.octaves(activity.shapes.map(\.sizes))), ("lifetimes", Self.octaves(activity.shapes.map(\.lifetimes))),
         ])
+    }
+
+    /// For each span: how many powers of two follow, and of each its step from the last, the count and the sum.
+    private static func octaves(_ spans: [Octaves]) -> PageJSON {
+        var packed = PackedIntegers()
+        for span in spans {
+            let used = span.counts.indices.filter { span.counts[$0] > 0 || span.sums[$0] > 0 }
+            packed.add(used.count)
+            var last = 0
+            for index in used {
+                packed.add(index - last)
+                last = index
+                packed.add(span.counts[index])
+                packed.add(span.sums[index])
+            }
+        }
+        return packed.json
     }
 
     /// When the blocks that are still alive were allocated: by span, then by row.

@@ -3,6 +3,8 @@
 // JSON as it is written, never held as a whole: members in the order of the calls, strings escaped as RFC 8259 wants.
 // Nesting is the caller's to get right; a `precondition` catches what would not be JSON.
 
+internal import HeaplineAnalysis
+
 /// Writes one JSON document in parts.
 public struct JSONWriter {
     private enum Place { case object(hasMembers: Bool), array(hasMembers: Bool) }
@@ -151,4 +153,20 @@ extension JSONWriter {
     public mutating func member(_ name: String, _ flag: Bool) { key(name); value(flag) }
     public mutating func object(_ name: String, _ body: (inout JSONWriter) -> Void) { key(name); object(body) }
     public mutating func array(_ name: String, _ body: (inout JSONWriter) -> Void) { key(name); array(body) }
+
+    /// An array with an object for each item.
+    public mutating func objects<Items: Sequence>(
+        _ name: String, _ items: Items, _ body: (inout JSONWriter, Items.Element) -> Void
+    ) {
+        array(name) { json in for item in items { json.object { body(&$0, item) } } }
+    }
+
+    /// The members of the object that stands for a call.
+    mutating func members(of frame: SymbolFrame) {
+        member("function", frame.function)
+        member("file", frame.file)
+        member("line", frame.line)
+        member("module", frame.module)
+        member("inlined", frame.inlined)
+    }
 }

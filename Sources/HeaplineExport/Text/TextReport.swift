@@ -48,6 +48,10 @@ struct TextReport {
         case .fragmentation: fragmentation(limit: style.limit ?? 20)
         case .log: log()
         }
+        if report.mode == .leaks, [.peak, .sites, .threads, .tasks, .sizes, .growth, .timeline].contains(view) {
+            lines.append(
+                "  " + style.warn("of blocks that were freed there are only totals (mode leaks): record with --mode all to see them"))
+        }
     }
 
     /// What the trace lacks for a view, and what to record instead; nil when it can be shown.
@@ -66,8 +70,6 @@ struct TextReport {
             return "no tasks: this is not a recording of an emulated chip; see --view threads"
         case .cores where report.cores == nil:
             return "nothing about cores: this is not a recording of an emulated chip with tasks"
-        case .lifetimes where report.mode == .sample:
-            return nil
         default: return nil
         }
     }

@@ -44,6 +44,9 @@ import Testing
                 #expect(sums[site.id].liveBlocks == Int64(site.liveBlocks), "seed \(seed)")
                 #expect(sums[site.id].liveBytes == Int64(site.liveBytes), "seed \(seed)")
             }
+            #expect(activity.shapes.count == activity.spans.count)
+            func shape(_ count: Int) -> Activity.Shape { activity.shapes[..<count].reduce(Activity.Shape(), +) }
+            expect(shape(activity.spans.count), isOf: history, seed)
             for count in stride(from: 1, to: activity.spans.count, by: max(1, activity.spans.count / 12)) {
                 let entries = activity.spans[..<count].joined()
                 let then = try trace.history(upTo: UInt64(count) * activity.width - 1)
@@ -51,7 +54,18 @@ import Testing
                     entries.reduce(0) { $0 + $1.allocations } == then.totals.allocations, "seed \(seed), span \(count)")
                 #expect(
                     entries.reduce(0) { $0 + $1.bytes } == then.totals.bytesAllocated, "seed \(seed), span \(count)")
+                expect(shape(count), isOf: then, seed)
             }
+        }
+    }
+
+    private func expect(_ shape: Activity.Shape, isOf history: History, _ seed: UInt64) {
+        for (octaves, histogram) in [(shape.sizes, history.sizes), (shape.lifetimes, history.lifetimes)] {
+            let rows = histogram.octaves
+            let used = octaves.counts.indices.filter { octaves.counts[$0] > 0 }
+            #expect(used.map { octaves.counts[$0] } == rows.map(\.count), "seed \(seed)")
+            #expect(used.map { octaves.sums[$0] } == rows.map(\.sum), "seed \(seed)")
+            #expect(used == rows.map { 64 - $0.range.lowerBound.leadingZeroBitCount }, "seed \(seed)")
         }
     }
 

@@ -122,6 +122,13 @@ import Testing
             #expect(totals["peakBytes"] is NSNull)
             #expect(totals["liveBlocks"] as? Int == 1)
         }
+        var staying = self.script
+        staying.processes[0].mode = HL_MODE_LEAKS
+        try report(staying) { report in
+            for view in [ReportView.peak, .temporary, .sites, .threads, .sizes, .lifetimes, .growth, .timeline] {
+                #expect(report.text(view).contains("--mode all"), "\(view)")
+            }
+        }
         var shallow = self.script
         shallow.processes[0].depth = 0
         shallow.processes[0].nodes = []

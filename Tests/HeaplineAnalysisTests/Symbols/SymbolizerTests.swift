@@ -128,20 +128,42 @@ struct SymbolizerTests {
     }
 
     @Test(
+        "Code without lines, as the start-up code is, does not make a whole program one without",
+        .enabled(if: canReadLines, "needs clang and llvm-symbolizer"))
+    func someWithoutLines() throws {
+        let fixture = try CompiledFixture()
+        let path = try fixture.compile(CompiledFixture.program, "calls.c", ["-O1", "-g"], output: "calls")
+        let calls = try fixture.calls(of: path)
+        let module = try Self.module(path)
+        let symbolizer = Symbolizer()
+        _ = symbolizer.symbolize(module: module, addresses: [1])
+        #expect(symbolizer.problems[module] == [.noDebugInfo(path: path, package: nil)])
+        Self.expectAll(symbolizer, module, calls)
+        _ = symbolizer.symbolize(module: module, addresses: [2])
+        #expect(symbolizer.problems[module] ?? [] == [])
+    }
+
+    /// A stripped program, what its calls are called, and its debug file, whose place depends on the build-id in hexadecimal.
+    private static func separated(
+        _ fixture: CompiledFixture, place: (String) -> String
+    ) throws -> (path: String, calls: [CompiledFixture.Call], module: ModuleImage, debug: String) {
+        let path = try fixture.compile(
+            CompiledFixture.program, "calls.c", ["-O1", "-g", "-Wl,--build-id"], output: "calls")
+        let calls = try fixture.calls(of: path)
+        let module = try module(path)
+        let debug = fixture.path(place(SymbolProblem.hex(module.buildID)))
+        try fixture.run("/bin/mkdir", ["-p", String(debug[..<debug.lastIndex(of: "/")!])])
+        try fixture.run(CompiledFixture.objcopy!, ["--only-keep-debug", path, debug])
+        try fixture.run(CompiledFixture.objcopy!, ["--strip-all", path])
+        return (path, calls, module, debug)
+    }
+
+    @Test(
         "A separate debug file is found by build-id, even when the program itself is gone",
         .enabled(if: canCopy, "needs clang, llvm-symbolizer and objcopy"))
     func buildID() throws {
         let fixture = try CompiledFixture()
-        let path = try fixture.compile(
-            CompiledFixture.program, "calls.c", ["-O1", "-g", "-Wl,--build-id"], output: "calls")
-        let calls = try fixture.calls(of: path)
-        let module = try Self.module(path)
-        let hex = SymbolProblem.hex(module.buildID)
-        let place = "\(fixture.directory)/debug/.build-id/\(hex.prefix(2))"
-        try fixture.run("/bin/mkdir", ["-p", place])
-        let debug = "\(place)/\(hex.dropFirst(2)).debug"
-        try fixture.run(CompiledFixture.objcopy!, ["--only-keep-debug", path, debug])
-        try fixture.run(CompiledFixture.objcopy!, ["--strip-all", path])
+        let (path, calls, module, debug) = try Self.separated(fixture) { "debug/.build-id/\($0.prefix(2))/\($0.dropFirst(2)).debug" }
         var options = SymbolizerOptions()
         options.debugDirectories = [fixture.path("debug")]
         Self.expectAll(Symbolizer(options: options), module, calls)
@@ -164,15 +186,7 @@ struct SymbolizerTests {
         .enabled(if: canCopy, "needs clang, llvm-symbolizer and objcopy"))
     func betterThanEmbedded() throws {
         let fixture = try CompiledFixture()
-        let path = try fixture.compile(
-            CompiledFixture.program, "calls.c", ["-O1", "-g", "-Wl,--build-id"], output: "calls")
-        let calls = try fixture.calls(of: path)
-        let module = try Self.module(path)
-        let hex = SymbolProblem.hex(module.buildID)
-        let folder = fixture.path("debug/.build-id/\(hex.prefix(2))")
-        try fixture.run("/bin/mkdir", ["-p", folder])
-        try fixture.run(CompiledFixture.objcopy!, ["--only-keep-debug", path, "\(folder)/\(hex.dropFirst(2)).debug"])
-        try fixture.run(CompiledFixture.objcopy!, ["--strip-all", path])
+        let (_, calls, module, _) = try Self.separated(fixture) { "debug/.build-id/\($0.prefix(2))/\($0.dropFirst(2)).debug" }
         let addresses = calls.map(\.address)
         let poor = Symbolizer()
         let frames = poor.symbolize(module: module, addresses: addresses)
@@ -446,15 +460,7 @@ struct SymbolizerTests {
             "needs clang, llvm-symbolizer, objcopy, curl, and no debuginfod-find"))
     func debuginfod() throws {
         let fixture = try CompiledFixture()
-        let path = try fixture.compile(
-            CompiledFixture.program, "calls.c", ["-O1", "-g", "-Wl,--build-id"], output: "calls")
-        let calls = try fixture.calls(of: path)
-        let module = try Self.module(path)
-        let hex = SymbolProblem.hex(module.buildID)
-        let served = fixture.path("server/buildid/\(hex)")
-        try fixture.run("/bin/mkdir", ["-p", served])
-        try fixture.run(CompiledFixture.objcopy!, ["--only-keep-debug", path, "\(served)/debuginfo"])
-        try fixture.run(CompiledFixture.objcopy!, ["--strip-all", path])
+        let (path, calls, module, _) = try Self.separated(fixture) { "server/buildid/\($0)/debuginfo" }
         var options = SymbolizerOptions()
         options.environment["DEBUGINFOD_URLS"] = "file://\(fixture.path("nothing")) file://\(fixture.path("server"))"
         options.environment["DEBUGINFOD_CACHE_PATH"] = fixture.path("cache/deep")

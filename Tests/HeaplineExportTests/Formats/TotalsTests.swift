@@ -105,8 +105,8 @@ import Testing
         }
     }
 
-    @Test(arguments: seeds) func firefox(_ seed: UInt64) throws {
-        let tree = try SyntheticTrace.random(seed).tree()
+    @Test(arguments: seeds, [false, true]) func firefox(_ seed: UInt64, _ activity: Bool) throws {
+        let tree = try SyntheticTrace.random(seed).tree(activity: activity)
         let expected = try Self.expected(tree)
         let file = try Exporter(tree).json(.firefox)
         let shared = try file.object("shared")
@@ -117,6 +117,7 @@ import Testing
                 #expect((column as? [Any])?.count == length, "\(name).\(key)")
             }
         }
+        let end = try file.object("meta").number("profilingEndTime")
         let stacks = try shared.object("stackTable")
         for (index, prefix) in (try #require(stacks["prefix"] as? [Any])).enumerated() {
             if let prefix = prefix as? Int { #expect(prefix < index) }
@@ -126,11 +127,16 @@ import Testing
             let samples = try thread.object("samples")
             let sum = try samples.numbers("weight").reduce(0) { $0 + UInt64($1) }
             #expect(sum == expected[measure], "seed \(seed) \(measure)")
+            let times = try #require(samples["time"] as? [Double])
+            #expect(times == times.sorted() && times.allSatisfy { (0...Double(end)).contains($0) }, "seed \(seed) \(measure)")
+            // What was allocated is told by time, if that is known.
+            if measure == .allocations { #expect((Set(times).count > 1) == activity, "seed \(seed)") }
             let count = Int(try stacks.number("length"))
             #expect(try samples.numbers("stack").allSatisfy { (0..<count).contains($0) })
         }
         let counter = try file.objects("counters")[0].object("samples")
-        #expect(try counter.numbers("count").reduce(0, +) == Int(try #require(expected[.liveBytes])), "seed \(seed)")
+        // The profiler takes the first value for 0, whatever it is.
+        #expect(try counter.numbers("count").dropFirst().reduce(0, +) == Int(try #require(expected[.liveBytes])), "seed \(seed)")
     }
 
     @Test(arguments: seeds) func perfetto(_ seed: UInt64) throws {

@@ -37,7 +37,7 @@ final class SyntheticTrace: TraceSource {
 
     var trace: Trace { Trace(source: self) }
 
-    func tree() throws -> CallTree { try CallTree(try trace.history()) }
+    func tree(activity: Bool = false) throws -> CallTree { try CallTree(try trace.history(HistoryOptions(activity: activity))) }
 
     func addProcess(mode: RecordingMode = .all, depth: Int = 32) -> Int {
         let id = processes.count

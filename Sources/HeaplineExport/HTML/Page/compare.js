@@ -32,6 +32,8 @@ const comparison = {
     this.byKey = byKey;
   },
 
+  scope: () => "the whole runs, not the selection",
+
   change: (pair) => pair.now[chosen.measure] - pair.before[chosen.measure],
 
   kind(pair) {
@@ -75,7 +77,7 @@ const comparison = {
     this.most = rows.reduce((most, pair) => Math.max(most, Math.abs(this.change(pair))), 0);
     const kinds = {};
     for (const pair of this.pairs) kinds[this.kind(pair)] = (kinds[this.kind(pair)] || 0) + 1;
-    byId("compare-note").textContent = `${["new", "gone", "grown", "shrunk", "same"].filter((kind) => kinds[kind]).map((kind) => `${count(kinds[kind])} ${kind}`).join(", ")}${chosen.range ? "; of the whole runs, not of the selection" : ""}`;
+    byId("compare-note").textContent = `${["new", "gone", "grown", "shrunk", "same"].filter((kind) => kinds[kind]).map((kind) => `${count(kinds[kind])} ${kind}`).join(", ")}`;
     this.table.set(rows);
   },
 

@@ -30,8 +30,7 @@ const coresPanel = {
     const button = (label, title, action) => make("button.button", { type: "button", title, onclick: action }, label);
     panel.append(make("div.bar", {}, this.legend, make("span.spacer"), button("−", "Wider (−)", () => this.zoom(2, 0.5)), button("+", "Closer (+)", () => this.zoom(0.5, 0.5)), button("All", "The whole range (0)", () => this.show(null))),
       this.canvas, this.note);
-    const owned = new Map(recorded.threads.map((row) => [`${row.process}/${row.index}`, row]));
-    const heap = (row) => (row.kind === 0 ? owned.get(`${row.process}/${row.thread}`) : null);
+    const heap = (row) => (row.kind === 0 ? this.owned.get(`${row.process}/${row.thread}`) : null);
     const columns = [
       { key: "name", label: "Context", kind: "name", text: (row) => this.name(row), value: (row) => this.name(row),
         cell: (row) => make("span", {}, this.swatch(row), ` ${this.name(row)}`) },
@@ -45,9 +44,8 @@ const coresPanel = {
     columns.push(numberColumn("allocations", "Allocations", shortCount, (row) => heap(row)?.allocations ?? null), numberColumn("bytes", "Allocated", bytes, (row) => heap(row)?.bytes ?? null),
       numberColumn("live", "Never freed", bytes, (row) => heap(row)?.liveBytes ?? null));
     this.longest = Math.max(1, ...recorded.cores.contexts.map((row) => row.time));
-    const table = new Table({ name: "contexts", columns, sort: ["time", "descending"], searchText: (row) => this.name(row), empty: "Nothing ran." });
-    table.set(recorded.cores.contexts);
-    panel.append(make("h3", {}, "Contexts"), table.element);
+    this.table = new Table({ name: "contexts", columns, sort: ["time", "descending"], searchText: (row) => this.name(row), empty: "Nothing ran." });
+    panel.append(make("h3", {}, "Contexts"), this.table.element);
     new ResizeObserver(() => { if (this.canvas.clientWidth) this.draw(); }).observe(this.canvas.parentElement);
   },
 
@@ -107,7 +105,36 @@ const coresPanel = {
   },
 
   left: 56,
-  build() { this.window = null; },
+  build() {
+    this.window = null;
+    const events = rangedEvents();
+    const rows = events && this.isWhole() ? threads.ranged(events) : recorded.threads;
+    this.owned = new Map(rows.map((row) => [`${row.process}/${row.index}`, row]));
+    this.table.set(this.isWhole() ? this.ranged() : recorded.cores.contexts);
+  },
+  /** Whether the page has every run of a context and every event. */
+  isWhole() { return this.spans.reduce((sum, list) => sum + list.length, 0) >= recorded.cores.total && Boolean(rangedEvents() || !chosen.range); },
+  scope: () => (coresPanel.isWhole() ? "" : "table: the whole run, not the selection"),
+
+  /** The contexts of the chosen range; a run counts if it has a part in it. */
+  ranged() {
+    if (!chosen.range) return recorded.cores.contexts;
+    const [from, to] = rangeTimes(), rows = new Map();
+    this.spans.forEach((list, core) => {
+      for (const span of list) {
+        const time = Math.min(span.end, to) - Math.max(span.start, from);
+        if (time <= 0) continue;
+        const key = `${span.kind}/${span.process}/${span.thread}`;
+        let row = rows.get(key);
+        if (!row) rows.set(key, row = { process: span.process, thread: span.thread, kind: span.kind, runs: 0, time: 0, longest: 0, byCore: this.spans.map(() => 0) });
+        row.runs++;
+        row.time += time;
+        row.longest = Math.max(row.longest, time);
+        row.byCore[core] += time;
+      }
+    });
+    return [...rows.values()];
+  },
   draw() {
     const lanes = this.spans.length, height = lanes * 38 + 64, width = this.canvas.clientWidth;
     if (!width) return;
@@ -159,7 +186,7 @@ const coresPanel = {
     const shown = recorded.cores.contexts.filter((row) => row.kind === 0).slice(0, 8);
     this.legend.replaceChildren(...shown.map((row) => make("span.note", {}, this.swatch(row), ` ${this.name(row)} `)));
     const kept = this.spans.reduce((sum, list) => sum + list.length, 0);
-    this.note.textContent = `${duration(Math.round(from))} to ${duration(Math.round(to))}. Below the cores: allocations above the line, frees under it.${recorded.cores.total > kept ? ` The first ${count(kept)} of ${count(recorded.cores.total)} runs.` : ""}${chosen.range ? " The table is of the whole run." : ""}`;
+    this.note.textContent = `${duration(Math.round(from))} to ${duration(Math.round(to))}. Below the cores: allocations above the line, frees under it.${recorded.cores.total > kept ? ` The first ${count(kept)} of ${count(recorded.cores.total)} runs.` : ""}`;
   },
 };
 

@@ -82,7 +82,8 @@ class Recorded {
     for (const column of ["maxLiveBytes", "liveBytes", "liveBlocks", "allocations", "frees", "bytes", "resident"]) {
       this.timeline[column] = unpack(this.timeline[column]);
     }
-    this.timeline.resident = this.timeline.resident.map((value) => (value ? value - 1 : null));
+    // 0 once every process has ended: nothing was seen any more.
+    this.timeline.resident = this.timeline.resident.map((value) => (value > 1 ? value - 1 : null));
   }
 
   /** Entries of span s are those from `first[s]` to `first[s + 1]`. */
@@ -105,6 +106,7 @@ class Recorded {
       entries.first.push(entries.row.length);
     }
     this.entries = entries;
+    for (const shape of ["sizes", "lifetimes"]) this.activity[shape] = this.readOctaves(this.activity[shape]);
     if (!this.activity.births) return;
     packed = unpack(this.activity.births);
     at = 0;
@@ -120,6 +122,21 @@ class Recorded {
       births.first.push(births.row.length);
     }
     this.births = births;
+  }
+
+  /** For each span a map of powers of two to [count, sum]. */
+  readOctaves(text) {
+    const packed = unpack(text);
+    let at = 0;
+    return Array.from({ length: this.activity.spans }, () => {
+      const octaves = new Map();
+      let octave = 0;
+      for (let left = packed[at++]; left > 0; left--) {
+        octave += packed[at++];
+        octaves.set(octave, [packed[at++], packed[at++]]);
+      }
+      return octaves;
+    });
   }
 
   text(index) { return index ? this.strings[index - 1] : ""; }
@@ -166,7 +183,11 @@ class Recorded {
     return this.hues.get(module) ?? 210;
   }
 
-  short(frame) { return this.text(this.frame.short[frame]); }
+  /** A function's name without arguments; one without a name is known by its address in its module. */
+  short(frame) {
+    const name = this.text(this.frame.short[frame]), module = this.module(frame);
+    return this.frame.flags[frame] & 8 || !module ? name : `${name} in ${fileName(module)}`;
+  }
   /** What a function is called when two recordings are compared: one without a name is known by its module. */
   signature(frame) { return this.frame.flags[frame] & 8 ? this.short(frame) : `?? in ${fileName(this.module(frame))}`; }
   name(frame) { return this.text(this.frame.name[frame]); }

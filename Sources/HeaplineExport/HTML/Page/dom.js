@@ -20,6 +20,16 @@ function make(kind, properties, ...children) {
 const byId = (id) => document.getElementById(id);
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
+/** Draws a box anew; what had the focus in it (by its data-key) has it afterwards. */
+function keepFocus(box, redraw) {
+  const key = box.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+  redraw();
+  if (key == null) return;
+  const same = [...box.querySelectorAll("[data-key]")].find((element) => element.dataset.key === key);
+  const next = same && !same.disabled ? same : box.querySelector("button:not(:disabled)");
+  if (next) next.focus({ preventScroll: true });
+}
+
 const tip = {
   /** Shows a title and pairs of label and text near the pointer. */
   show(event, title, pairs) {

@@ -22,7 +22,7 @@ const eventsPanel = {
         numberColumn("id", "#", count, (event) => event.id, { total: null }), numberColumn("time", "Time", duration, (event) => event.time, { total: null }),
         { key: "kind", label: "Event", text: (event) => (event.freed ? "free" : "allocate"), value: (event) => (event.freed ? 1 : 0), cell: (event) => make(`span.pill${event.freed ? ".ok" : ""}`, {}, event.freed ? "free" : "allocate") },
         { key: "task", label: "Allocated by", text: task, value: task }, { key: "address", label: "Address", kind: "name", text: hex, value: (event) => event.address },
-        numberColumn("size", "Bytes", count, (event) => event.size),
+        numberColumn("size", "Bytes", count, (event) => event.size, { total: null }),
         { key: "stack", label: "Function ← caller", kind: "name", text: (event) => stacks.text(event.row), value: (event) => stacks.text(event.row) },
       ] });
     if (recorded.events.total > this.rows.length) panel.append(make("p.note", {}, `The first ${count(this.rows.length)} of ${count(recorded.events.total)} events.`));

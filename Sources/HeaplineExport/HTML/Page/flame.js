@@ -76,7 +76,7 @@ const flame = {
       oninput: (event) => chosen.set({ search: event.target.value }) });
     const check = (id, label, title, key, invert) => make("label.check", { title }, make("input", { id, type: "checkbox",
       onchange: (event) => chosen.set({ [key]: invert ? !event.target.checked : event.target.checked }) }), label);
-    this.canvas = make("canvas", { id: "flame-canvas", tabIndex: 0, role: "img", "aria-label": "Flame graph. Arrow keys move, Enter zooms, Backspace zooms out." });
+    this.canvas = make("canvas", { id: "flame-canvas", tabIndex: 0, role: "application", "aria-label": "Flame graph. Arrow keys move, Enter zooms, Backspace zooms out." });
     panel.append(
       make("div.bar", {}, measure, search, make("span.note", { id: "flame-status", "aria-live": "polite" }), make("span.spacer"),
         check("flame-inverted", "Inverted", "Allocating functions on top, their callers below (i)", "inverted"),

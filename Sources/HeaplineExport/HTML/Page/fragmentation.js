@@ -33,5 +33,6 @@ const fragmentation = {
     pinned.set(pins);
     panel.append(make("h3", {}, "Blocks that keep the largest holes apart"), pinned.element);
   },
+  scope: () => "the end of the recording, not the selection",
   draw() {},
 };

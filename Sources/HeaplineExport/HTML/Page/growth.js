@@ -18,9 +18,8 @@ const growth = {
     const table = new Table({ name: "growth", columns, sort: ["copied", "descending"], rowId: (row) => row[0], detail: (row) => stackDetail(row[0]),
       placeholder: "Filter by function, file or module", searchText: (row) => stackText(row[0]), empty: "Nothing was reallocated." });
     table.set(recorded.growth);
-    panel.append(make("p.note", { id: "growth-note" }), table.element);
+    panel.append(make("p.note", { id: "growth-note" }, "A long chain with many moves says that a block grows in small steps: reserve its final size at once, or double it."), table.element);
   },
-  draw() {
-    byId("growth-note").textContent = `A long chain with many moves says that a block grows in small steps: reserve its final size at once, or double it. ${chosen.range ? "These are sums of the whole run, not of the selection." : ""}`;
-  },
+  scope: () => "the whole run, not the selection",
+  draw() {},
 };

@@ -30,7 +30,8 @@ const heapMapPanel = {
       canvas.style.cssText = "width:100%;height:120px;image-rendering:pixelated;border-radius:4px;border:1px solid var(--line);display:block;cursor:crosshair";
       canvas.addEventListener("pointermove", (event) => {
         const box = canvas.getBoundingClientRect();
-        this.at = Math.max(0, Math.min(map.spans - 1, Math.floor(((event.clientX - box.left) / box.width) * map.spans)));
+        const [first, last] = this.shown();
+        this.at = Math.max(first, Math.min(last, first + Math.floor(((event.clientX - box.left) / box.width) * (last + 1 - first))));
         this.slider.value = this.at;
         this.draw();
         const address = region.start + ((event.clientY - box.top) / box.height) * region.bytes;
@@ -45,23 +46,37 @@ const heapMapPanel = {
     });
   },
 
+  /** The first and the last column of the chosen range. */
+  shown() {
+    const { width, spans } = recorded.heapMap, [from, to] = rangeTimes();
+    const first = Math.min(spans - 1, Math.floor(from / width));
+    return [first, Math.max(first, Math.min(spans - 1, Math.ceil(to / width) - 1))];
+  },
+  build() {
+    const [first, last] = this.shown();
+    Object.assign(this.slider, { min: first, max: last });
+    this.at = Math.max(first, Math.min(last, this.at));
+    this.slider.value = this.at;
+  },
+
   draw() {
-    const map = recorded.heapMap;
+    const map = recorded.heapMap, [first, last] = this.shown(), across = last + 1 - first;
     const [full, empty] = [color("live"), color("line-soft")].map(hexColor);
     this.moment.textContent = `${duration(Math.min(recorded.duration, (this.at + 1) * map.width))} of ${duration(recorded.duration)}`;
     for (const { region, canvas, strip, facts } of this.boxes) {
-      const image = new ImageData(map.spans, map.cells), line = new ImageData(map.cells, 1);
+      const image = new ImageData(across, map.cells), line = new ImageData(map.cells, 1);
       const paint = (data, place, value) => {
         const share = value === 0 ? 0 : 0.25 + (value / 255) * 0.75;
         for (let c = 0; c < 3; c++) data[4 * place + c] = empty[c] + (full[c] - empty[c]) * share;
         data[4 * place + 3] = 255;
       };
-      for (let span = 0; span < map.spans; span++) {
-        for (let cell = 0; cell < map.cells; cell++) paint(image.data, cell * map.spans + span, region.cells[span * map.cells + cell]);
+      canvas.width = across;
+      for (let span = first; span <= last; span++) {
+        for (let cell = 0; cell < map.cells; cell++) paint(image.data, cell * across + span - first, region.cells[span * map.cells + cell]);
       }
       for (let cell = 0; cell < map.cells; cell++) {
         paint(line.data, cell, region.cells[this.at * map.cells + cell]);
-        image.data.set([213, 38, 127, 255], 4 * (cell * map.spans + this.at));
+        image.data.set([213, 38, 127, 255], 4 * (cell * across + this.at - first));
       }
       canvas.getContext("2d").putImageData(image, 0, 0);
       strip.getContext("2d").putImageData(line, 0, 0);

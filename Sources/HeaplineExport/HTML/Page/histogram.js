@@ -18,20 +18,21 @@ function histogramBox(title, rows, format, weight) {
 
 const distributions = {
   start(panel) {
+    this.charts = make("div.charts");
+    panel.append(this.charts);
+  },
+  draw() {
     const quantiles = (data, format) => {
       const [half, most, nearly] = data.quantiles;
-      return make("p.quantiles", {}, half == null ? "not recorded" : `half are at most ${format(half)}, 90 % ${format(most)}, 99 % ${format(nearly)}`);
+      return make("p.quantiles", {}, half == null ? "none" : `half are at most ${format(half)}, 90 % ${format(most)}, 99 % ${format(nearly)}`);
     };
-    const { sizes, lifetimes } = recorded;
+    const sizes = rangedHistogram("sizes"), lifetimes = rangedHistogram("lifetimes");
     const blocks = histogramBox("Allocations by size asked for", sizes.rows, bytes, "blocks");
     blocks.children[0].after(quantiles(sizes, bytes));
     const weights = histogramBox("Allocated bytes by size asked for", sizes.rows, bytes, "bytes");
+    weights.children[0].after(make("p.quantiles", {}, `${bytes(sizes.rows.reduce((sum, row) => sum + row[3], 0))} in all`));
     const ages = histogramBox("Freed blocks by how long they lived", lifetimes.rows, duration, "blocks");
     ages.children[0].after(quantiles(lifetimes, duration));
-    panel.append(make("p.note", { id: "sizes-note" }), make("div.charts", {}, blocks, ages, weights));
-  },
-  draw() {
-    byId("sizes-note").textContent = chosen.range ? "Sizes and lifetimes are those of the whole run, not of the selection." : "";
-    byId("sizes-note").hidden = !chosen.range;
+    this.charts.replaceChildren(blocks, weights, ages);
   },
 };

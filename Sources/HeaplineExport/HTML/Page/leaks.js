@@ -8,14 +8,19 @@ const leaks = {
   only: null,  // the verdict that is shown by itself
 
   start(panel) {
-    const age = (row) => (row[0] === recorded.kept ? null : recorded.duration - row[3]);
+    // In a selection, ages are known of stacks whose live blocks all came to be in it.
+    const known = (row) => {
+      const [from, to] = rangeTimes();
+      return row[0] !== recorded.kept && (!chosen.range || (row[3] >= from && row[4] <= to));
+    };
+    const age = (row, column) => (known(row) ? recorded.duration - row[column] : null);
     const columns = [
       { key: "name", label: "Function ← caller", kind: "name", text: (row) => stacks.text(row[0]), value: (row) => labels()[row[0]].name,
         cell: (row) => stacks.nameCell(row[0]), hover: (row) => stacks.text(row[0]) },
       numberColumn("bytes", "Bytes", bytes, (row) => row[2]), numberColumn("blocks", "Blocks", shortCount, (row) => row[1]),
       numberColumn("size", "Mean size", bytes, (row) => (row[1] ? row[2] / row[1] : null), { total: null }),
-      { ...numberColumn("oldest", "Oldest", duration, age, { total: null, title: "Age of the oldest block at the end" }), hover: (row) => `allocated at ${duration(row[3])}` },
-      { ...numberColumn("newest", "Newest", duration, (row) => (row[0] === recorded.kept ? null : recorded.duration - row[4]), { total: null }), hover: (row) => `allocated at ${duration(row[4])}` },
+      { ...numberColumn("oldest", "Oldest", duration, (row) => age(row, 3), { total: null, title: "Age of the oldest block at the end" }), hover: (row) => (known(row) ? `allocated at ${duration(row[3])}` : null) },
+      { ...numberColumn("newest", "Newest", duration, (row) => age(row, 4), { total: null, title: "Age of the newest block at the end" }), hover: (row) => (known(row) ? `allocated at ${duration(row[4])}` : null) },
       { key: "threads", label: "Threads", kind: "text", text: (row) => [...new Set(row[5])].join(", "), value: (row) => [...new Set(row[5])].join(", ") },
     ];
     columns[1].cell = (row) => make("span", {}, bytes(row[2]), make("span.share", {}, barFill(row[2] / (recorded.totals.liveBytes || 1))));
@@ -35,6 +40,7 @@ const leaks = {
         this.only = kind;
         for (const other of groups.children) other.setAttribute("aria-pressed", "false");
         event.currentTarget.setAttribute("aria-pressed", "true");
+        drawScope(views.find((item) => item.view === leaks));
         this.draw();
       } }, `${label} · ${bytes(size)}`);
       groups.append(chip(null, "all", recorded.totals.liveBlocks, recorded.totals.liveBytes), ...recorded.leaks.verdicts.map(([kind, blocks, size]) => chip(kind, verdicts[kind][0], blocks, size)));
@@ -48,9 +54,14 @@ const leaks = {
     panel.append(make("p.note", { id: "leaks-note" }, notes.join(" ")), groups, this.table.element, charts);
   },
 
+  scope: () => {
+    if (recorded.activity && !recorded.births) return "the whole run, not the selection: a sample does not tell when blocks that stayed were allocated";
+    return leaks.only == null ? "blocks allocated in the selection; amounts by verdict, by size and by age: the whole run" : "the whole run: amounts by verdict are not known for the selection";
+  },
+
   draw() {
     let rows = recorded.leaks.rows;
-    if (chosen.range) {
+    if (chosen.range && recorded.births) {
       const now = values();
       rows = rows.filter((row) => now.liveBytes[row[0]] > 0).map((row) => {
         const copy = row.slice();
@@ -59,15 +70,16 @@ const leaks = {
         return copy;
       });
     }
+    this.table.options.empty = chosen.range ? "Nothing that was allocated in the selection is alive at the end." : "Everything was freed.";
     if (this.only != null) {
       // Sums by verdict are of the whole run.
       this.table.set(recorded.leaks.rows.flatMap((row) => row[6].filter((item) => item[0] === this.only).map((item) => [row[0], item[1], item[2], row[3], row[4], row[5], [item], row[7]])));
       return;
     }
     // What is not listed by stack is one line, so that the sum is that of all.
-    const now = values(), sum = (column) => rows.reduce((all, row) => all + row[column], 0);
-    const blocks = total(now.liveBlocks) - sum(1) - (chosen.range ? 0 : recorded.leaks.replacedBlocks);
-    const size = total(now.liveBytes) - sum(2) - (chosen.range ? 0 : recorded.leaks.replacedBytes);
+    const now = chosen.range && !recorded.births ? recorded.site : values(), isPart = now !== recorded.site, sum = (column) => rows.reduce((all, row) => all + row[column], 0);
+    const blocks = total(now.liveBlocks) - sum(1) - (isPart ? 0 : recorded.leaks.replacedBlocks);
+    const size = total(now.liveBytes) - sum(2) - (isPart ? 0 : recorded.leaks.replacedBytes);
     if (blocks > 0 || size > 0) rows = [...rows, [recorded.kept, blocks, size, recorded.duration, recorded.duration, [], []]];
     this.table.set(rows);
   },

@@ -23,17 +23,26 @@ const views = [
 ].filter((item) => item.wanted);
 
 function drawTabs() {
-  byId("tabs").replaceChildren(...views.map((item, i) => make("button", {
-    type: "button", role: "tab", id: `tab-${item.id}`, "aria-selected": String(chosen.tab === item.id), "aria-controls": `panel-${item.id}`,
+  keepFocus(byId("tabs"), () => byId("tabs").replaceChildren(...views.map((item, i) => make("button", {
+    type: "button", role: "tab", "data-key": item.id, id: `tab-${item.id}`, "aria-selected": String(chosen.tab === item.id), "aria-controls": `panel-${item.id}`,
     tabIndex: chosen.tab === item.id ? 0 : -1, title: `${item.label} (${i + 1})`, onclick: () => chosen.set({ tab: item.id }),
     onkeydown: (event) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (!step) return;
-      const next = views[(i + step + views.length) % views.length];
+      const place = { ArrowRight: i + 1, ArrowLeft: i - 1, Home: 0, End: -1 }[event.key];
+      if (place == null) return;
+      event.preventDefault();
+      const next = views[(place + views.length) % views.length];
       chosen.set({ tab: next.id });
       byId(`tab-${next.id}`).focus();
     },
-  }, item.label, item.badge == null ? null : make("span.count", {}, count(item.badge)))));
+  }, item.label, item.badge == null ? null : make("span.count", {}, count(item.badge))))));
+}
+
+/** Next to a view's title: what it shows when that is not the selection. */
+function drawScope(item) {
+  const scope = chosen.range && item.view.scope ? item.view.scope() : "";
+  item.panel.classList.toggle("scoped", Boolean(scope));
+  item.scope.textContent = scope;
+  item.scope.hidden = !scope;
 }
 
 /** Makes a view's panel if need be, and brings it up to date. */
@@ -41,7 +50,8 @@ function drawView(item) {
   const shown = chosen.tab === item.id;
   if (!item.panel) {
     if (!shown && !printing) return;
-    item.panel = make("div.panel", { id: `panel-${item.id}`, role: "tabpanel", "aria-labelledby": `tab-${item.id}` }, make("h2", {}, item.label));
+    item.scope = make("span.scope");
+    item.panel = make("div.panel", { id: `panel-${item.id}`, role: "tabpanel", "aria-labelledby": `tab-${item.id}` }, make("h2", {}, item.label, " ", item.scope));
     byId("panels").append(item.panel);
     item.view.start(item.panel);
     item.stale = true;
@@ -49,6 +59,7 @@ function drawView(item) {
   item.panel.hidden = !shown && !printing;
   if (item.panel.hidden) return;
   if (item.stale) {
+    drawScope(item);
     if (item.view.build) item.view.build();
     if (item.view.draw) item.view.draw();
     item.stale = false;
@@ -161,8 +172,22 @@ function start() {
     ranged = null;
     drawAll(["range", "tab", "measure", "search"]);
   });
-  addEventListener("beforeprint", () => { printing = true; for (const item of views) drawView(item); flame.draw(); });
-  addEventListener("afterprint", () => { printing = false; for (const item of views) drawView(item); });
+  const details = byId("trust").querySelector("details");
+  let wasOpen = false;
+  addEventListener("beforeprint", () => {
+    printing = true;
+    wasOpen = details.open;
+    details.open = true;
+    for (const item of views) drawView(item);
+    chart.draw();
+    flame.draw();
+  });
+  addEventListener("afterprint", () => {
+    printing = false;
+    details.open = wasOpen;
+    for (const item of views) drawView(item);
+    chart.draw();
+  });
   document.documentElement.dataset.ready = "1";
 }
 

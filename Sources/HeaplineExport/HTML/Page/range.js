@@ -101,6 +101,33 @@ function rangeTimes() {
   return [chosen.range[0] * width, Math.min(chosen.range[1] * width, recorded.duration)];
 }
 
+/** Sizes or lifetimes of the chosen range as a whole run's are recorded: rows of [lowest, highest, count, sum], and quantiles. */
+function rangedHistogram(name) {
+  if (!chosen.range) return recorded[name];
+  const sums = new Map();
+  for (const span of recorded.activity[name].slice(...chosen.range)) {
+    for (const [octave, [number, sum]] of span) {
+      const now = sums.get(octave) || [0, 0];
+      sums.set(octave, [now[0] + number, now[1] + sum]);
+    }
+  }
+  const rows = [...sums].sort((a, b) => a[0] - b[0]).map(([octave, [number, sum]]) => (octave ? [2 ** (octave - 1), 2 ** octave - 1, number, sum] : [0, 0, number, sum]));
+  const all = rows.reduce((sum, row) => sum + row[2], 0);
+  const quantiles = [0.5, 0.9, 0.99].map((share) => {
+    let seen = 0;
+    const row = rows.find((item) => (seen += item[2]) >= share * all);
+    return all ? row[1] : null;
+  });
+  return { rows, quantiles };
+}
+
+/** The chip's events in the chosen range, if the page has every event; else null. */
+function rangedEvents() {
+  if (!chosen.range || !recorded.events || !recorded.events.total) return null;
+  const rows = eventRows(), [from, to] = rangeTimes();
+  return rows.length < recorded.events.total ? null : rows.filter((event) => event.time >= from && event.time < to);
+}
+
 /** What the chosen range and measure mean, where that is not obvious. */
 function meaning() {
   if (!chosen.range) return "";

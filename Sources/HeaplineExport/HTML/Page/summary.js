@@ -137,10 +137,10 @@ function drawStandout() {
     for (const group of ranking(measure, 5)) {
       const via = [...group.via].sort((a, b) => b[1] - a[1])[0][0];
       const open = () => chosen.set({ tab: "flame", measure, search: group.other ? "" : group.name });
-      list.append(make("li", { title: "Show in the flame graph", tabIndex: 0, onclick: open, onkeydown: (event) => { if (event.key === "Enter") open(); } },
+      list.append(make("li", {}, make("button", { type: "button", title: "Show in the flame graph", onclick: open },
         make("span.name", { title: group.name }, group.name, via ? make("span.via", {}, ` ← ${via}`) : null),
         make("span.amount", {}, `${measures[measure].format(group.value)} · ${percent(group.value, all)}`),
-        make("span.meter", {}, barFill(group.value / all))));
+        make("span.meter", {}, barFill(group.value / all)))));
     }
     if (!list.children.length) list.append(make("li", {}, make("span.note", {}, "nobody")));
     return make("div.top", {}, make("h3", {}, title, make("span", {}, measures[measure].format(all))), list);

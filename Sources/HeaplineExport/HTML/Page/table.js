@@ -12,7 +12,7 @@ class Table {
     this.opened = new Set();
     this.search = make("input", { type: "search", placeholder: this.options.placeholder || "Filter", "aria-label": "Filter this table",
       oninput: () => { this.filter = this.search.value.trim().toLowerCase(); this.at = 0; this.draw(); } });
-    this.bar = make("div.bar", {}, this.search, make("span.spacer"),
+    this.bar = make("div.bar.table-bar", {}, this.search, make("span.spacer"),
       make("button.button", { type: "button", title: "What the filter lets through, all pages", onclick: () => this.saveCSV() }, "Save CSV"));
     this.wrap = make("div.table-wrap");
     this.pager = make("div.pager");
@@ -40,7 +40,9 @@ class Table {
     }).map((item) => item[0]);
   }
 
-  draw() {
+  draw() { keepFocus(this.element, () => this.redraw()); }
+
+  redraw() {
     const { columns, page: size, detail, rowId } = this.options;
     const rows = this.visible();
     this.at = Math.max(0, Math.min(this.at, Math.ceil(rows.length / size) - 1));
@@ -49,7 +51,7 @@ class Table {
     for (const column of columns) {
       const sorted = this.sort[0] === column.key;
       head.append(make(`th${column.number ? ".num" : ""}`, { scope: "col", title: column.title, "aria-sort": sorted ? this.sort[1] : null },
-        make("button", { type: "button", onclick: () => {
+        make("button", { type: "button", "data-key": `column ${column.key}`, onclick: () => {
           const first = column.number ? "descending" : "ascending";
           const other = first === "descending" ? "ascending" : "descending";
           this.sort = [column.key, sorted && this.sort[1] === first ? other : first];
@@ -65,7 +67,7 @@ class Table {
         else this.opened.add(id);
         this.draw();
       };
-      const line = make(detail ? `tr.row${this.opened.has(id) ? ".open" : ""}` : "tr", detail ? { tabIndex: 0, onclick: toggle,
+      const line = make(detail ? `tr.row${this.opened.has(id) ? ".open" : ""}` : "tr", detail ? { tabIndex: 0, "data-key": `row ${id}`, onclick: toggle,
         "aria-expanded": String(this.opened.has(id)), onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); toggle(); } } } : {});
       for (const column of columns) {
         line.append(make(`td${column.number ? ".num" : ""}${column.kind ? `.${column.kind}` : ""}`, { title: column.hover ? column.hover(row) : null },
@@ -77,7 +79,7 @@ class Table {
     if (!shown.length) body.append(make("tr", {}, make("td.note", { colSpan: columns.length }, this.filter ? "Nothing matches the filter." : this.options.empty || "Nothing.")));
     const foot = make("tr");
     columns.forEach((column, i) => foot.append(make(`td${column.number ? ".num" : ""}`, {},
-      column.total ? column.total(rows.reduce((sum, row) => sum + (column.value(row) || 0), 0)) : i === 0 ? (this.filter ? "Sum of what is shown" : "Sum") : "")));
+      column.total ? (rows.every((row) => column.value(row) == null) ? "–" : column.total(rows.reduce((sum, row) => sum + (column.value(row) || 0), 0))) : i === 0 ? (this.filter ? "Sum of what is shown" : "Sum") : "")));
     const parts = [make("thead", {}, head), body];
     if (columns.some((column) => column.total) && rows.length) parts.push(make("tfoot", {}, foot));
     this.wrap.replaceChildren(make("table", {}, ...parts));
@@ -87,7 +89,7 @@ class Table {
   drawPager(length, size) {
     const pages = Math.max(1, Math.ceil(length / size));
     const go = (page) => { this.at = page; this.draw(); };
-    const button = (label, page, enabled) => make("button.button", { type: "button", disabled: !enabled, onclick: () => go(page) }, label);
+    const button = (label, page, enabled) => make("button.button", { type: "button", "data-key": label, disabled: !enabled, onclick: () => go(page) }, label);
     this.pager.replaceChildren(button("‹ Previous", this.at - 1, this.at > 0), button("Next ›", this.at + 1, this.at + 1 < pages),
       make("span", {}, length ? `${count(this.at * size + 1)}–${count(Math.min(length, (this.at + 1) * size))} of ${count(length)}` : "0"));
     this.pager.hidden = pages === 1 && !this.filter;

@@ -28,6 +28,7 @@ const chart = {
       } }, swatch, label);
       byId("series").append(button);
     }
+    if (before) byId("series").append(make("span.note", {}, "grey: live bytes before"));
     const box = byId("chart");
     box.addEventListener("pointerdown", (event) => this.down(event));
     box.addEventListener("pointermove", (event) => this.move(event));
@@ -198,7 +199,7 @@ const chart = {
     for (let i = 0; i < line.count; i++) {
       most = Math.max(most, line.maxLiveBytes[i], shared ? line.resident[i] || 0 : 0);
     }
-    most *= 1.06;
+    most *= 1.12;  // the peak's label is above it
     this.grid(ctx, top, height, most, bytes, 4, true);
     const y = (value) => top + height - (value / most) * height;
     if (this.shown.stacks && recorded.entries) this.drawLayers(ctx, y);
@@ -216,7 +217,7 @@ const chart = {
       ctx.textAlign = left ? "right" : "left";
       ctx.textBaseline = "bottom";
       ctx.fillStyle = color("text");
-      ctx.fillText(`peak ${bytes(peakBytes)}`, px + (left ? -7 : 7), Math.max(top + 10, py + 4));
+      ctx.fillText(`peak ${bytes(peakBytes)}`, px + (left ? -6 : 6), py - 2);
     }
   },
 
@@ -327,7 +328,7 @@ const chart = {
       return;
     }
     const [from, to] = rangeTimes();
-    box.replaceChildren(make("span", {}, "Everything below shows ", make("b", {}, `${duration(from)} – ${duration(to)}`), ` (${duration(to - from)})`),
+    box.replaceChildren(make("span", {}, "Below: ", make("b", {}, `${duration(from)} – ${duration(to)}`), ` (${duration(to - from)})`),
       make("button.button", { type: "button", onclick: () => chosen.set({ range: null }) }, "Whole run"));
   },
 };

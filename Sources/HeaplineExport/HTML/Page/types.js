@@ -23,5 +23,6 @@ const types = {
     panel.append(make("p.note", { id: "types-note" }, "Recorded without types: they come from the first word of each live block, noted when the program searches its memory (modes all and leaks, unless recorded with --no-verdicts or killed). Below, the live blocks by size."),
       make("div.charts", {}, histogramBox("Live bytes by size", recorded.leaks.sizes, bytes, "bytes"), histogramBox("Live blocks by size", recorded.leaks.sizes, bytes, "blocks")));
   },
+  scope: () => "the end of the recording, not the selection",
   draw() {},
 };
