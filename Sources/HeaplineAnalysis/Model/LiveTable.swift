@@ -18,8 +18,9 @@
 // So a search may end at the first group that nobody passed, and a removal leaves nothing behind.
 //
 // There are 8 shards, by the hash's top bits. Within a shard home grows with the hash (home = hash * groups / 2^32), so
-// sizes need not be powers of two: a shard grows by a quarter when it is 80 % full, and only that shard is in memory twice
-// while it does. So for each block there are at most (32 + 16/15) / 0.64 = 52 bytes, and an eighth more while a shard grows.
+// sizes need not be powers of two: a shard grows by a fifth when it is 70 % full, and only that shard is in memory twice
+// while it does. So for each block there are at most (32 + 16/15) / 0.583 = 57 bytes, and 6 more while a shard grows. Fuller tables were
+// measured: from 75 % on so many groups have been passed that looking further costs more than the memory saves.
 
 internal import CHeaplineFormat
 internal import Glibc
@@ -81,12 +82,13 @@ struct LiveTable: ~Copyable {
         unsafe hl_prefetch(shard.pointee.tags + group &* Self.groupTags)
     }
 
-    /// Starts loading the block of this hash, whose tags have been; worth it once the table is larger than the caches.
+    /// Starts loading the block of this hash, or the slot for it when it `isNew`; its tags have been loaded. Worth it once the table is
+    /// larger than the caches.
     @inline(__always)
-    func prefetch(_ hash: UInt64) {
+    func prefetch(_ hash: UInt64, isNew: Bool) {
         let shard = unsafe shards + Self.shard(hash)
         let group = unsafe Int(Self.home(hash, shard.pointee.groups))
-        let found = unsafe hl_match15(shard.pointee.tags + group &* Self.groupTags, Self.tag(hash))
+        let found = unsafe hl_match15(shard.pointee.tags + group &* Self.groupTags, isNew ? 0 : Self.tag(hash))
         let slot = (found | 1 << 14).trailingZeroBitCount
         unsafe hl_prefetch(shard.pointee.slots + (group &* Self.groupSlots &+ slot))
     }
@@ -184,6 +186,14 @@ struct LiveTable: ~Copyable {
     func contains(_ address: UInt64) -> Bool {
         let hash = Self.hash(address)
         return unsafe find(address, hash, shards + Self.shard(hash)) >= 0
+    }
+
+    /// The block at `address`.
+    func block(at address: UInt64) -> LiveBlock? {
+        let hash = Self.hash(address)
+        let shard = unsafe shards + Self.shard(hash)
+        let place = unsafe find(address, hash, shard)
+        return place < 0 ? nil : unsafe shard.pointee.slots[place]
     }
 
     /// Calls `body` with every block, in no particular order.
@@ -310,7 +320,7 @@ struct LiveTable: ~Copyable {
         unsafe tags.initialize(repeating: 0, count: Int(groups) * groupTags)
         return unsafe Shard(
             slots: memory.bindMemory(to: LiveBlock.self, capacity: slots), tags: tags, groups: groups, count: 0,
-            limit: UInt32(slots * 4 / 5))
+            limit: UInt32(slots * 7 / 10))
     }
 
     private static func forEach(_ shard: Shard, _ body: (LiveBlock) -> Void) {
@@ -324,8 +334,8 @@ struct LiveTable: ~Copyable {
     @inline(never)
     private mutating func grow(_ index: Int) {
         let old = unsafe shards[index]
-        // By a quarter; from small beginnings by more, so that small shards do not crawl. Multiples of 4 keep tags aligned.
-        unsafe shards[index] = Self.make((old.groups + max(old.groups / 4, 4)) & ~3)
+        // By a fifth; from small beginnings by more, so that small shards do not crawl. Multiples of 4 keep tags aligned.
+        unsafe shards[index] = Self.make((old.groups + max(old.groups < 256 ? old.groups : old.groups / 5, 4)) & ~3)
         unsafe shards[index].count = old.count
         Self.forEach(old) { unsafe Self.put($0, Self.hash($0.address), shards + index) }
         unsafe free(old.slots)

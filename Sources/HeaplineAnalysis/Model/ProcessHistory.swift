@@ -169,7 +169,11 @@ struct ProcessHistory: ~Copyable {
                     unsafe hashes[far & (Self.hashRing - 1)] = ahead
                     live.prefetchTags(ahead)
                 }
-                if index &+ Self.ahead < count { live.prefetch(unsafe hashes[(index &+ Self.ahead) & (Self.hashRing - 1)]) }
+                let near = index &+ Self.ahead
+                if near < count {
+                    let isNew = unsafe records[near].time_kind & 0xff == UInt64(HL_KIND_ALLOC.rawValue)
+                    live.prefetch(unsafe hashes[near & (Self.hashRing - 1)], isNew: isNew)
+                }
                 hash = unsafe hashes[index & (Self.hashRing - 1)]
             } else {
                 hash = LiveTable.hash(address)
