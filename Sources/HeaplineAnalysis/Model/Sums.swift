@@ -53,13 +53,13 @@ struct SiteSums: BitwiseCopyable {
 
 /// Sums of one thread.
 struct ThreadSums: BitwiseCopyable {
-    var allocations: UInt64 = 0
+    var allocations: UInt64 = 0  // these four change together
     var bytes: UInt64 = 0
+    var liveBlocks: UInt64 = 0
+    var liveBytes: UInt64 = 0
     var frees: UInt64 = 0
     var foreignFrees: UInt64 = 0  // of blocks that another thread allocated
     var temporary: UInt64 = 0
-    var liveBlocks: UInt64 = 0
-    var liveBytes: UInt64 = 0
     var lastAllocation: UInt64 = 0  // address of its newest block
     var firstTicks: UInt64 = .max
     var lastTicks: UInt64 = 0
