@@ -135,9 +135,9 @@ struct ProcessHistory: ~Copyable {
     }
 
     // Far enough ahead for a load from memory, near enough to be still there: first the tags, then the block they lead to.
-    private static let ahead = 24
-    private static let farAhead = 48
-    private static let hashRing = 64
+    private static let ahead = 32
+    private static let farAhead = 64
+    private static let hashRing = 128
 
     /// Takes in plain allocations and frees, up to the first record that is anything else; returns its index. Sums that every event
     /// changes are in variables meanwhile.

@@ -52,7 +52,7 @@ internal import HeaplineCollector
         unsafe changed = .allocate(capacity: 1)
         unsafe pthread_mutex_init(mutex, nil)
         unsafe pthread_cond_init(changed, nil)
-        let processors = sysconf(CInt(_SC_NPROCESSORS_ONLN))
+        let processors = Processors.count
         guard order.count >= Self.fewestChunks, processors > 1 else { return }
         for _ in 0..<min(processors - 1, Self.mostWorkers) {
             var thread = pthread_t()
