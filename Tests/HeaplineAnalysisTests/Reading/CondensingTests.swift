@@ -17,7 +17,7 @@ import Testing
     private func condensed(_ memory: Memory, _ live: [(address: UInt64, size: UInt64)]) -> MemoryImage? {
         let bytes = memory.bytes()
         let records = live.map { hl_record(time_kind: 1, address: $0.address, size: $0.size, stack: 0, thread: 0) }
-        guard let small = MemoryImage.condensed(bytes.span.bytes, live: records) else { return nil }
+        guard let small = unsafe MemoryImage.condensed(bytes.span.bytes, live: records) else { return nil }
         var buffer = MemoryImage.Buffer(capacity: small.count * 8)
         unsafe small.withUnsafeBytes { unsafe buffer.append($0) }
         return MemoryImage(buffer)
@@ -148,6 +148,10 @@ import Testing
         memory.areas = [ReachabilityTests.area(Self.heap, Self.heap + 4096, HL_AREA_HEAP)]
         memory.words = [Self.heap + 64: Self.heap + 32]
         let whole = memory.bytes()
-        for length in 0..<whole.count { #expect(MemoryImage.condensed(whole[..<length].span.bytes, live: []) == nil) }
+        for length in 0..<whole.count {
+            let part = Array(whole[..<length])
+            let small = unsafe MemoryImage.condensed(part.span.bytes, live: [])
+            #expect(small == nil, "cut at \(length)")
+        }
     }
 }
