@@ -108,7 +108,7 @@ HL_HOT void after_realloc(void *old, void *block, size_t size, struct hl_registe
     // size 0 and null: the allocator freed the block; the record of the free stands for itself.
 }
 
-static inline void *from_arena(void *old, size_t size) {
+HL_SLOW static void *from_arena(void *old, size_t size) {
     // Blocks of the arena cannot grow; their size is unknown but bounded by the arena's end.
     void *block = malloc(size);
     if (block) memcpy(block, old, size < 4096 ? size : 4096);
@@ -131,6 +131,10 @@ __attribute__((noinline)) static void *realloc_recorded(void *old, size_t size) 
     return block;
 }
 
+HL_SLOW static void realloc_otherwise(void *old, void *block, size_t size, uintptr_t pc, uintptr_t sp, uintptr_t fp) {
+    after_realloc(old, block, size, (struct hl_registers){pc, sp, fp});
+}
+
 __attribute__((noinline)) static void *realloc_counted(void *old, size_t size) {
     if (hl_unlikely(!old || !size || !hl_count_free((uintptr_t)old))) JUMP realloc_recorded(old, size);
     void *block = hl_next.realloc(old, size);
@@ -138,7 +142,8 @@ __attribute__((noinline)) static void *realloc_counted(void *old, size_t size) {
         hl_record_reallocated();
         return block;
     }
-    after_realloc(old, block, size, hl_here());
+    struct hl_registers here = hl_here();
+    realloc_otherwise(old, block, size, here.pc, here.sp, here.fp);
     return block;
 }
 

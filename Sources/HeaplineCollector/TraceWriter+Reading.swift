@@ -50,7 +50,8 @@ extension TraceWriter {
             }
             offset += UInt64(size) + (UInt64(header.stored_bytes) + 7) & ~7
         }
-        return chunks.enumerated().sorted { ($0.element.header.first, $0.offset) < ($1.element.header.first, $1.offset) }.map(\.element)
+        let order = chunks.enumerated().sorted { ($0.element.header.first, $0.offset) < ($1.element.header.first, $1.offset) }
+        return order.map(\.element)
     }
 
     fileprivate func read(into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Bool {
@@ -83,7 +84,9 @@ extension TraceWriter {
     }
 
     /// Calls `body` with the chunk's events; false when they cannot be read.
-    mutating func decode(_ chunk: TraceWriter.EventChunk, of writer: TraceWriter, _ body: (UnsafeBufferPointer<hl_record>) -> Void) -> Bool {
+    mutating func decode(
+        _ chunk: TraceWriter.EventChunk, of writer: TraceWriter, _ body: (UnsafeBufferPointer<hl_record>) -> Void
+    ) -> Bool {
         let header = chunk.header
         let count = Int(header.count)
         let bytes = Int(header.stored_bytes)
@@ -91,7 +94,9 @@ extension TraceWriter {
         guard count > 0, count <= Int(HL_EVENTS_MAX) else { return false }
         if stored.count < bytes { stored = Array(repeating: 0, count: bytes) }
         if plain.count < raw { plain = Array(repeating: 0, count: raw) }
-        let isRead = unsafe stored.withUnsafeMutableBytes { unsafe writer.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[..<bytes]), at: chunk.offset) }
+        let isRead = unsafe stored.withUnsafeMutableBytes {
+            unsafe writer.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[..<bytes]), at: chunk.offset)
+        }
         guard isRead else { return false }
         if header.codec == UInt16(HL_CODEC_ZSTD.rawValue) {
             guard unsafe hl_zstd_decompress(stored, bytes, &plain, plain.count) == raw else { return false }
@@ -99,7 +104,8 @@ extension TraceWriter {
             guard bytes == raw else { return false }
             plain.replaceSubrange(..<bytes, with: stored[..<bytes])
         }
-        guard unsafe hl_events_decode(plain, raw, header.count, header.first, records.baseAddress!, scratch) == 0 else { return false }
+        let damage = unsafe hl_events_decode(plain, raw, header.count, header.first, records.baseAddress!, scratch)
+        guard damage == 0 else { return false }
         unsafe body(UnsafeBufferPointer(rebasing: records[..<count]))
         return true
     }
