@@ -21,13 +21,14 @@
 #include "heapline_port.h"
 #include "lock.h"
 
-enum { HL_PRIORITIES = 3, HL_MAPPED_MAX = 512, HL_REGISTRY_MAX = 1024, HL_HANDLE_SLOTS = 16, HL_PLAN_SLOTS = 16 };
+enum { HL_PRIORITIES = 3, HL_MAPPED_MAX = 512, HL_REGISTRY_MAX = 1024, HL_PLAN_SLOTS = 16 };
+// At most half of the slots are taken.
+enum { HL_HANDLE_BITS = 11, HL_HANDLE_SLOTS = 1 << HL_HANDLE_BITS };
 
 // Where a heap is looked for by its handle first; see registry.h.
 static inline unsigned hl_handle_slot(uintptr_t start) {
-    return (unsigned)(start >> 4 ^ start >> 12) & (HL_HANDLE_SLOTS - 1);
+    return (unsigned)((uint64_t)start * 0x9E3779B97F4A7C15u >> (64 - HL_HANDLE_BITS));
 }
-
 
 struct hl_heap;
 struct hl_plan;
@@ -52,7 +53,6 @@ struct hl_chip {
     _Atomic(struct hl_region_heap *) heaps; // search order; entries are never unlinked
     _Atomic(struct hl_plan *) plans[HL_PLAN_SLOTS]; // by capabilities, see caps_plan.h
     struct hl_places *places;               // by address, see caps_plan.h; null: not looked at
-    _Atomic(struct hl_heap *) handles[HL_HANDLE_SLOTS];
     uint32_t limit;                         // largest request
     uint32_t
         owner_size; // bytes of the owner word in front of each block: 0, or 4 with task tracking
@@ -76,6 +76,7 @@ struct hl_chip {
     pthread_mutex_t registry_lock;             // guards registration of heaps and mappings
     struct hl_heap *registry[HL_REGISTRY_MAX]; // every heap of this chip, oldest first
     _Atomic uint32_t registry_count;
+    _Atomic(struct hl_heap *) handles[HL_HANDLE_SLOTS]; // open addressing, see registry.h
     struct hl_tracking_state *tracking;
     struct {
         uint32_t array; // chip address of the saved minima

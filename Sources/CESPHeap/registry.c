@@ -18,14 +18,20 @@ static void fill_region(struct hl_heap *heap) {
         memset(hl_byte(heap, heap->start), HL_FILL_FREE, heap->size);
 }
 
-// Relaxed: writers hold the registry lock. The releases publish the entry to hl_registry_find and hl_registry_search.
+// Relaxed: writers hold the registry lock. The releases publish the heap to hl_registry_find and to hl_chip_is_sound.
 static bool enter(struct hl_chip *chip, struct hl_heap *heap) {
     uint32_t count = atomic_load_explicit(&chip->registry_count, memory_order_relaxed);
     if (count == HL_REGISTRY_MAX)
         return false;
     chip->registry[count] = heap;
     uintptr_t start = heap->base + heap->start;
-    atomic_store_explicit(&chip->handles[hl_handle_slot(start)], heap, memory_order_release);
+    unsigned slot = hl_handle_slot(start);
+    for (;; slot = (slot + 1) & (HL_HANDLE_SLOTS - 1)) {
+        struct hl_heap *other = atomic_load_explicit(&chip->handles[slot], memory_order_relaxed);
+        if (!other || other->base + other->start == start)
+            break;
+    }
+    atomic_store_explicit(&chip->handles[slot], heap, memory_order_release);
     atomic_store_explicit(&chip->registry_count, count + 1, memory_order_release);
     return true;
 }
@@ -50,16 +56,6 @@ struct hl_heap *hl_heap_create(struct hl_chip *chip, uintptr_t base, uint32_t st
     if (made)
         return heap;
     free(heap);
-    return NULL;
-}
-
-struct hl_heap *hl_registry_search(const struct hl_chip *chip, const void *start) {
-    // Acquire: pairs with the release in enter().
-    for (uint32_t i = atomic_load_explicit(&chip->registry_count, memory_order_acquire); i-- > 0;) {
-        struct hl_heap *heap = chip->registry[i];
-        if (heap->base + heap->start == (uintptr_t)start)
-            return heap;
-    }
     return NULL;
 }
 

@@ -8,16 +8,14 @@
 
 #include "heap.h"
 
-struct hl_heap *hl_registry_search(const struct hl_chip *chip, const void *start);
-
 // The newest heap that starts there, or null.
 static inline struct hl_heap *hl_registry_find(const struct hl_chip *chip, const void *start) {
-    // A newer heap with this start would have taken the older one's slot. Acquire: pairs with the release in enter().
-    struct hl_heap *recent =
-        atomic_load_explicit(&chip->handles[hl_handle_slot((uintptr_t)start)], memory_order_acquire);
-    if (__builtin_expect(recent && recent->base + recent->start == (uintptr_t)start, 1))
-        return recent;
-    return hl_registry_search(chip, start);
+    for (unsigned slot = hl_handle_slot((uintptr_t)start);; slot = (slot + 1) & (HL_HANDLE_SLOTS - 1)) {
+        // Acquire: pairs with the release in enter().
+        struct hl_heap *heap = atomic_load_explicit(&chip->handles[slot], memory_order_acquire);
+        if (__builtin_expect(!heap || heap->base + heap->start == (uintptr_t)start, 1))
+            return heap;
+    }
 }
 
 // Frees every heap's record. Only when nobody uses the chip's heaps any more.

@@ -127,14 +127,14 @@ uint32_t hl_tlsf_realloc(struct hl_heap *heap, uint32_t data, uint32_t size) {
         hl_tlsf_note_access(heap, block + current + HL_HEADER_OVERHEAD, false);
         return 0;
     }
+    uint32_t adjusted = size == 0 ? 0 : hl_adjust_request(heap, size, 4);
+    if (adjusted == 0)
+        return 0;
     if (__builtin_expect(*word & HL_BLOCK_FREE, 0)) {
         hl_tlsf_note_assert(data, "tlsf_realloc tlsf.c:680 (!block_is_free(block) && "
                                   "\"block already marked as free\")");
         return 0;
     }
-    uint32_t adjusted = size == 0 ? 0 : hl_adjust_request(heap, size, 4);
-    if (adjusted == 0)
-        return 0;
 
     uint32_t next_word = *hl_word(heap, next + 4);
     uint32_t combined = current + (next_word & ~3u) + HL_HEADER_OVERHEAD;

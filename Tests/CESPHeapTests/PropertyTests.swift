@@ -116,7 +116,7 @@ private struct Exerciser {
         (0..<3).map { HeapShape(size: size, poisoning: UInt32($0), seed: UInt64(1000 + index * 3 + $0)) }
     }
 
-    /// `HEAPLINE_TEST_OPERATIONS=10000000 swift test -c release` does ten million.
+    /// `make property` does ten million.
     @Test(arguments: shapes)
     func invariantsHoldAfterEveryOperation(_ shape: HeapShape) throws {
         var exerciser = try Exerciser(shape)
@@ -131,5 +131,30 @@ private struct Exerciser {
         }
         #expect(exerciser.chip.use { exerciser.finish() } == 1, "seed \(shape.seed)")
         #expect(unsafe hl_chip_fault_count(exerciser.chip.pointer) == 0, "seed \(shape.seed)")
+    }
+
+    /// Handles are found by hashing: many heaps, at starts that differ in few bits, and one registered again.
+    @Test func eachOfManyHandlesLeadsToItsHeap() throws {
+        let chip = try RawChip("esp32s3", mapping: HL_MAPPING_ELSEWHERE, starts: false)
+        let start: UInt32 = 0x2000_0000
+        let distance = 64 << 10
+        let count = 600
+        #expect(unsafe hl_chip_map(chip.pointer, start, distance * count) == 0)
+        let memory = unsafe try #require(hl_chip_pointer(chip.pointer, start))
+        try chip.use {
+            let heaps = unsafe try (0..<count).map { index in
+                unsafe try #require(multi_heap_register(memory + index * distance, 1024 + index * 16))
+            }
+            let empty = unsafe heaps.map { unsafe multi_heap_free_size($0) }
+            for index in 0..<count {
+                unsafe multi_heap_malloc(heaps[index], 16 + index % 13 * 4)
+            }
+            for index in 0..<count {
+                let taken = unsafe empty[index] - multi_heap_free_size(heaps[index])
+                #expect(taken == 16 + index % 13 * 4 + 4, "heap \(index)")
+            }
+            let again = unsafe try #require(multi_heap_register(memory + 5 * distance, 1024 + 5 * 16))
+            unsafe #expect(again == heaps[5] && multi_heap_free_size(again) == empty[5])
+        }
     }
 }

@@ -39,7 +39,7 @@ struct Recording: CustomTestStringConvertible, Sendable {
     private func run(_ script: ESPScript, _ recording: Recording, _ mapping: ESPHeap.Mapping) throws -> String {
         var output = try? script.run(chip: recording.chip, variant: recording.variant, mapping: mapping)
         if output == nil && mapping == .inPlace {
-            output = try script.run(chip: recording.chip, variant: recording.variant, mapping: .automatic)
+            output = try script.run(chip: recording.chip, variant: recording.variant, mapping: .elsewhere)
         }
         return try #require(output)
     }
