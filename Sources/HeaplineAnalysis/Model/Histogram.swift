@@ -99,23 +99,23 @@ public struct Histogram: Sendable {
             sums[index] &+= value &* weight
         }
 
-        /// The same by powers of two.
+        private func item(_ index: Int, unit: UInt64) -> Class {
+            let range = Histogram.range(index)
+            let sum = range.count == 1 ? range.lowerBound &* counts[index] : sums[index]
+            return Class(range: range, count: counts[index] / unit, sum: sum / unit)
+        }
+
+        /// By powers of two; counts and sums divided by `unit`.
         func octaves(unit: UInt64 = 1) -> Octaves {
             var result = Octaves()
-            for index in 0..<Histogram.classCount where counts[index] > 0 {
-                result.add(Histogram.range(index).lowerBound, count: counts[index] / unit, sum: sums[index] / unit)
-            }
+            for index in 0..<Histogram.classCount where counts[index] > 0 { result.add(item(index, unit: unit)) }
             return result
         }
 
         /// The histogram; counts and sums divided by `unit`.
         func histogram(unit: UInt64 = 1) -> Histogram {
             var result = Histogram()
-            for index in 0..<Histogram.classCount where counts[index] > 0 {
-                let range = Histogram.range(index)
-                let sum = range.count == 1 ? range.lowerBound &* counts[index] : sums[index]
-                result.classes.append(Class(range: range, count: counts[index] / unit, sum: sum / unit))
-            }
+            for index in 0..<Histogram.classCount where counts[index] > 0 { result.classes.append(item(index, unit: unit)) }
             return result
         }
     }
@@ -131,10 +131,10 @@ public struct Octaves: Sendable, Hashable {
 
     public init() {}
 
-    mutating func add(_ value: UInt64, count: UInt64, sum: UInt64) {
-        let index = 64 - value.leadingZeroBitCount
-        counts[index] &+= count
-        sums[index] &+= sum
+    mutating func add(_ item: Histogram.Class) {
+        let index = 64 - item.range.lowerBound.leadingZeroBitCount
+        counts[index] &+= item.count
+        sums[index] &+= item.sum
     }
 
     static func + (first: Octaves, second: Octaves) -> Octaves { first.combined(second, &+) }
