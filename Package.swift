@@ -77,8 +77,8 @@ let package = Package(
             name: "Victim", path: "Tests/Victim", cSettings: c,
             linkerSettings: [.linkedLibrary("dl"), .linkedLibrary("pthread")]),
         .executableTarget(
-            name: "TraceModel", dependencies: ["CESPHeap"], path: "Tests/TraceModel", cSettings: c,
-            linkerSettings: [.linkedLibrary("pthread")]),
+            name: "TraceModel", dependencies: ["CESPHeap"], path: "Tests/TraceModel",
+            cSettings: c + [.headerSearchPath("../../Sources/CESPHeap")], linkerSettings: [.linkedLibrary("pthread")]),
         .executableTarget(name: "Linked", dependencies: ["CHeaplineRecorder"], path: "Tests/Linked", cSettings: c),
         .executableTarget(
             name: "LinkedHooks", dependencies: ["CHeaplineRecorder", "CHeaplineHooks"], path: "Tests/LinkedHooks",

@@ -34,7 +34,8 @@ BASE_INLINE uint32_t base_alloc_from(struct hl_chip *chip, enum hl_entry entry, 
     if (__builtin_expect(tracer == NULL, 1))
         return hl_caps_alloc(chip, (uint32_t)alignment, (uint32_t)size, caps);
     struct hl_traced_call call = {.frame = frame, .entry = entry, .size = size, .caps = caps};
-    tracer->before(tracer->context, chip, &call);
+    if (tracer->before_allocation)
+        tracer->before_allocation(tracer->context, chip, &call);
     uint32_t address = hl_caps_alloc(chip, (uint32_t)alignment, (uint32_t)size, caps);
     tracer->after(tracer->context, chip, &call,
                         address ? hl_host(chip, address) : NULL);
@@ -108,8 +109,8 @@ BASE_INLINE uint32_t base_calloc(struct hl_chip *chip, enum hl_entry entry, size
     uint32_t bytes, address = 0;
     bool fits = multiply(n, size, &bytes);
     call.size = fits ? bytes : 0;
-    if (tracer)
-        tracer->before(tracer->context, chip, &call);
+    if (tracer && tracer->before_allocation)
+        tracer->before_allocation(tracer->context, chip, &call);
     if (fits)
         address = hl_caps_alloc(chip, plain_alignment(chip), bytes, caps);
     if (address != 0)
@@ -129,7 +130,6 @@ BASE_INLINE void base_free_from(struct hl_chip *chip, uint32_t pointer, const vo
         struct hl_traced_call call = {.frame = frame, .entry = HL_ENTRY_FREE, .old = pointer ? hl_host(chip, pointer) : NULL};
         tracer->before(tracer->context, chip, &call);
         done = hl_caps_free(chip, pointer);
-        tracer->after(tracer->context, chip, &call, NULL);
     }
     if (__builtin_expect(!done, 0))
         hl_fault_raise_noted(chip);

@@ -13,6 +13,7 @@
 #include "chip.h"
 #include "esp_heap_caps.h"
 #include "esp_heap_trace.h"
+#include "heap.h"
 #include "heap_trace_dump.h"
 #include "heap_trace_host.h"
 #include "heap_trace_stack.h"
@@ -24,11 +25,12 @@ enum state { STATE_UNKNOWN, STATE_STARTED, STATE_STOPPED, STATE_PAUSED };
 
 static struct {
     // Read by every traced call.
-    _Atomic int state;
+    _Alignas(64) _Atomic int state;
     _Atomic bool to_host;
+    uint32_t entries;         // a bit for each enum hl_entry that is traced
 
     // Store lock.
-    struct hl_chip *chip;
+    _Alignas(64) struct hl_chip *chip;
     void *records;            // what heap_trace_init_standalone gave; used from the next start on
     uint32_t capacity;
     size_t record_bytes;
@@ -39,16 +41,6 @@ static struct {
     uint32_t last_get;        // slot and index of the last heap_trace_get: see hl_heap_trace_get
     size_t last_get_index;
 } trace = {.last_get = HL_TRACE_NONE};
-
-// Every change of the state, so that calls are seen only while they matter: while tracing, and where the program gave a
-// cycle counter, which every traced call reads, recorded or not.
-static void enter_state(enum state state) {
-    atomic_store(&trace.state, (int)state);
-    struct hl_chip *chip = trace.chip;
-    if (chip)
-        hl_chip_trace_calls(chip, state == STATE_STARTED || state == STATE_PAUSED ||
-                                      chip->port.cycle_count != hl_port_default_cycle_count);
-}
 
 static bool is_old(void) {
     return trace.chip && hl_chip_options(trace.chip)->idf <= HL_IDF_4_4_8;
@@ -71,63 +63,86 @@ static bool is_traced(enum hl_idf idf, enum hl_entry entry) {
     }
 }
 
-static void send_allocation(void *address, size_t size, const void *frame) {
+static uint32_t entries_of(enum hl_idf idf) {
+    uint32_t entries = 0;
+    for (unsigned entry = 0; entry <= HL_ENTRY_CALLOC_PREFER; entry++)
+        entries |= (uint32_t)is_traced(idf, (enum hl_entry)entry) << entry;
+    return entries;
+}
+
+static __attribute__((noinline)) void send_allocation(void *address, size_t size, const void *frame) {
     uint64_t stack[HL_TRACE_MAXIMUM_DEPTH];
     hl_trace_stack(stack, trace.depth, frame);
     hl_trace_host_allocation((uintptr_t)address, size, stack, trace.depth);
 }
 
-static void send_free(void *address, const void *frame) {
+static __attribute__((noinline)) void send_free(void *address, const void *frame) {
     uint64_t stack[HL_TRACE_MAXIMUM_DEPTH];
     hl_trace_stack(stack, trace.depth, frame);
     hl_trace_host_free((uintptr_t)address, stack, trace.depth);
 }
 
-static __attribute__((cold)) void note_lost_records(const void *freed) {
-    if (freed != trace.records && freed != (void *)hl_trace_store.list.buffer)
-        return;
+// The program frees its own record buffer.
+static HL_SLOW void note_lost_records(const void *freed, const void *frame) {
+    hl_trace_store_free((uintptr_t)freed, frame);
     fprintf(stderr, "heap_trace: the record buffer %p was freed while tracing; tracing stops\n", freed);
     heap_trace_stop();
 }
 
-// Scratch of a call: 0 cycle counter, 1 whether it was read, 2 whether the call is traced.
-static void before(void *context, struct hl_chip *chip, struct hl_traced_call *call) {
+static bool reads_counter(const struct hl_chip *chip) {
+    return chip->port.cycle_count != hl_port_default_cycle_count;
+}
+
+static inline bool is_entry_traced(const struct hl_traced_call *call) {
+    return trace.entries >> call->entry & 1;
+}
+
+// Scratch of a call: 0 cycle counter, 1 whether it was read.
+static void read_counter(void *context, struct hl_chip *chip, struct hl_traced_call *call) {
     (void)context;
-    call->scratch[2] = is_traced(chip->options.idf, (enum hl_entry)call->entry);
-    if (!call->scratch[2])
-        return;
-    bool allocates = call->entry != HL_ENTRY_FREE;
-    call->scratch[1] = allocates && chip->port.cycle_count != hl_port_default_cycle_count;
+    call->scratch[1] = is_entry_traced(call);
     if (call->scratch[1])
         call->scratch[0] = chip->port.cycle_count(chip->port.context);
+}
+
+static void before(void *context, struct hl_chip *chip, struct hl_traced_call *call) {
+    if (!is_entry_traced(call))
+        return;
+    if (__builtin_expect(reads_counter(chip), 0) && call->entry != HL_ENTRY_FREE)
+        read_counter(context, chip, call);
     // Relaxed: a start or stop on the other core may as well come after this call.
     int state = atomic_load_explicit(&trace.state, memory_order_relaxed);
     if (state != STATE_STARTED && state != STATE_PAUSED)
         return;
-    bool frees = call->entry == HL_ENTRY_FREE || call->old;
-    if (atomic_load_explicit(&trace.to_host, memory_order_relaxed)) {
-        if (frees)
+    if (__builtin_expect(atomic_load_explicit(&trace.to_host, memory_order_relaxed), 0)) {
+        if (call->entry == HL_ENTRY_FREE || call->old)
             send_free(call->old, call->frame);
     } else if (call->old) {
-        hl_trace_store_free((uintptr_t)call->old, call->frame);
         if (__builtin_expect(call->entry == HL_ENTRY_FREE && call->old == trace.records, 0))
-            note_lost_records(call->old);
+            note_lost_records(call->old, call->frame);
+        else
+            hl_trace_store_free((uintptr_t)call->old, call->frame);
     }
+}
+
+static __attribute__((noinline)) void store_with_counter(const struct hl_chip *chip, const struct hl_traced_call *call,
+                                                         const void *result) {
+    uint32_t ccount = (uint32_t)call->scratch[0];
+    hl_trace_store_allocation(chip, (uintptr_t)result, call->size, &ccount, call->frame);
 }
 
 static void after(void *context, struct hl_chip *chip, struct hl_traced_call *call, void *result) {
     (void)context;
-    if (call->entry == HL_ENTRY_FREE || !call->scratch[2])
+    if (!is_entry_traced(call) || atomic_load_explicit(&trace.state, memory_order_relaxed) != STATE_STARTED)
         return;
-    if (atomic_load_explicit(&trace.state, memory_order_relaxed) != STATE_STARTED)
-        return;
-    if (atomic_load_explicit(&trace.to_host, memory_order_relaxed)) {
+    if (__builtin_expect(atomic_load_explicit(&trace.to_host, memory_order_relaxed), 0)) {
         if (result || !call->old || call->size > 0)
             send_allocation(result, call->size, call->frame);
     } else if (result) {
-        uint32_t ccount = (uint32_t)call->scratch[0];
-        hl_trace_store_allocation((uintptr_t)result, call->size, call->scratch[1] ? &ccount : NULL,
-                                  chip->port.core_id(chip->port.context), call->frame);
+        if (__builtin_expect(call->scratch[1] != 0, 0))
+            store_with_counter(chip, call, result);
+        else
+            hl_trace_store_allocation(chip, (uintptr_t)result, call->size, NULL, call->frame);
     }
 }
 
@@ -138,7 +153,19 @@ static void chip_ends(void *context, struct hl_chip *chip) {
         hl_heap_trace_detach();
 }
 
+// Only where the program gave a cycle counter must anything be done before an allocation.
 static const struct hl_tracer tracer = {.before = before, .after = after, .chip_ends = chip_ends};
+static const struct hl_tracer counting_tracer = {
+    .before_allocation = read_counter, .before = before, .after = after, .chip_ends = chip_ends};
+
+// Every change of the state, so that calls are seen only while they matter: while tracing, and where the program gave a
+// cycle counter, which every traced call reads, recorded or not.
+static void enter_state(enum state state) {
+    atomic_store(&trace.state, (int)state);
+    struct hl_chip *chip = trace.chip;
+    if (chip)
+        hl_chip_trace_calls(chip, state == STATE_STARTED || state == STATE_PAUSED || reads_counter(chip));
+}
 
 esp_err_t hl_heap_trace_attach(struct hl_chip *chip, uint32_t hash_map_entries, bool hash_map_external) {
     pthread_mutex_lock(&hl_trace_store.lock);
@@ -147,6 +174,7 @@ esp_err_t hl_heap_trace_attach(struct hl_chip *chip, uint32_t hash_map_entries, 
         return ESP_ERR_INVALID_STATE;
     }
     trace.chip = chip;
+    trace.entries = entries_of(chip->options.idf);
     trace.hash_map_entries = hash_map_entries;
     trace.hash_map_external = hash_map_external;
     trace.hash_map_allocated = false;
@@ -159,7 +187,7 @@ esp_err_t hl_heap_trace_attach(struct hl_chip *chip, uint32_t hash_map_entries, 
     hl_trace_list_reset(&hl_trace_store.list, NULL, 0, sizeof(struct hl_trace_record), 0);
     atomic_store(&trace.to_host, false);
     pthread_mutex_unlock(&hl_trace_store.lock);
-    hl_chip_set_tracer(chip, &tracer);
+    hl_chip_set_tracer(chip, reads_counter(chip) ? &counting_tracer : &tracer);
     // v4.4 has no unknown state.
     enter_state(is_old() ? STATE_STOPPED : STATE_UNKNOWN);
     return ESP_OK;

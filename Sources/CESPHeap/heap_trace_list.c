@@ -69,21 +69,25 @@ bool hl_trace_list_reset(struct hl_trace_list *list, void *buffer, uint32_t capa
     return true;
 }
 
-// The oldest slot of an address.
-static uint32_t find(const struct hl_trace_list *list, uint64_t address) {
-    uint32_t slot = *bucket_of(list, address);
+// The oldest slot of an address, in its bucket.
+static inline uint32_t find_in(const struct hl_trace_list *list, const uint32_t *bucket, uint64_t address) {
+    uint32_t slot = *bucket;
     while (slot != HL_TRACE_NONE && list->slots[slot].address != address)
         slot = list->slots[slot].bucket_next;
     return slot;
 }
 
-static void index_add(struct hl_trace_list *list, uint32_t index, uint64_t address) {
+static uint32_t find(const struct hl_trace_list *list, uint64_t address) {
+    return find_in(list, bucket_of(list, address), address);
+}
+
+static inline void index_add(struct hl_trace_list *list, uint32_t index, uint64_t address) {
     struct hl_trace_slot *slot = &list->slots[index];
+    uint32_t *bucket = bucket_of(list, address);
     slot->newer = HL_TRACE_NONE;
-    uint32_t head = find(list, address);
+    uint32_t head = find_in(list, bucket, address);
     slot->address = address;
     if (head == HL_TRACE_NONE) {
-        uint32_t *bucket = bucket_of(list, address);
         slot->older = HL_TRACE_NONE;
         slot->newest = index;
         slot->bucket_next = *bucket;
@@ -147,6 +151,29 @@ static void remove_slot(struct hl_trace_list *list, uint32_t index) {
     list->count--;
 }
 
+// Takes the oldest record out for the new one: as if it were removed, and its slot, now the first unused one, taken.
+static inline uint32_t take_oldest(struct hl_trace_list *list) {
+    uint32_t index = list->oldest, next = list->slots[index].next;
+    if (index == list->ahead)
+        list->ahead = HL_TRACE_NONE;
+    // The oldest of all is the oldest of its address.
+    index_replace(list, index, list->slots[index].newer);
+    list->oldest = next;
+    if (next != HL_TRACE_NONE)
+        list->slots[next].previous = HL_TRACE_NONE;
+    else
+        list->newest = HL_TRACE_NONE;
+    return index;
+}
+
+static inline uint32_t take_unused(struct hl_trace_list *list) {
+    uint32_t index = list->unused;
+    list->unused = list->slots[index].next;
+    if (++list->count > list->high_water)
+        list->high_water = list->count;
+    return index;
+}
+
 // Each further allocation drops the oldest record, which was last touched long ago. Some records before its turn comes
 // what its removal touches is fetched, so that the removal need not wait for memory.
 static void fetch_ahead(struct hl_trace_list *list) {
@@ -168,29 +195,32 @@ static void fetch_ahead(struct hl_trace_list *list) {
         __builtin_prefetch(&list->slots[slot->next], 1);
 }
 
+static __attribute__((noinline)) void set_stacks(struct hl_trace_list *list, struct hl_trace_record *record,
+                                                 const uint64_t *stack) {
+    size_t bytes = list->depth * sizeof(void *);
+    memcpy(hl_trace_record_stack(list, record, false), stack, bytes);
+    memset(hl_trace_record_stack(list, record, true), 0, bytes);
+}
+
 void hl_trace_list_add(struct hl_trace_list *list, uint64_t address, uint64_t size, uint32_t ccount,
                        const uint64_t *stack) {
     list->allocations++;
-    if (list->count == list->capacity) {
+    uint32_t index;
+    if (list->count < list->capacity) {
+        index = take_unused(list);
+    } else {
         list->overflowed = true;
         if (list->capacity == 0)
             return;
-        remove_slot(list, list->oldest);
+        index = take_oldest(list);
         fetch_ahead(list);
     }
-    uint32_t index = list->unused;
     struct hl_trace_slot *slot = &list->slots[index];
-    list->unused = slot->next;
     struct hl_trace_record *record = hl_trace_list_record(list, index);
     record->ccount = ccount;
     record->address = (void *)(uintptr_t)address;
     record->size = size;
     record->freed = false;
-    if (list->depth > 0) {
-        size_t bytes = list->depth * sizeof(void *);
-        memcpy(hl_trace_record_stack(list, record, false), stack, bytes);
-        memset(hl_trace_record_stack(list, record, true), 0, bytes);
-    }
     slot->previous = list->newest;
     slot->next = HL_TRACE_NONE;
     if (list->newest != HL_TRACE_NONE)
@@ -199,8 +229,8 @@ void hl_trace_list_add(struct hl_trace_list *list, uint64_t address, uint64_t si
         list->oldest = index;
     list->newest = index;
     index_add(list, index, address);
-    if (++list->count > list->high_water)
-        list->high_water = list->count;
+    if (list->depth > 0)
+        set_stacks(list, record, stack);
 }
 
 void hl_trace_list_free(struct hl_trace_list *list, uint64_t address, const uint64_t *stack) {

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The reader's side of heap_trace_ring.h.
+// The writer's rarer needs; see heap_trace_ring.h.
 
 #include "heap_trace_ring.h"
 
 #include <stddef.h>
 #include <sys/mman.h>
+
+_Static_assert(sizeof(struct hl_trace_event) == HL_TRACE_UNIT_BYTES, "an event is a unit");
+_Static_assert(HL_TRACE_RING_BYTES % HL_TRACE_UNIT_BYTES == 0, "a short event never wraps");
+_Static_assert((HL_TRACE_RING_BYTES & (HL_TRACE_RING_BYTES - 1)) == 0, "positions are masked");
 
 bool hl_trace_ring_create(struct hl_trace_ring *ring) {
     if (ring->memory)
@@ -18,43 +22,20 @@ bool hl_trace_ring_create(struct hl_trace_ring *ring) {
     return true;
 }
 
-enum { AHEAD_BYTES = 512 };
-
-// Moves on to the next event, past what was skipped.
-static void find(struct hl_trace_cursor *cursor) {
-    cursor->event = NULL;
-    cursor->stamp = UINT64_MAX;
-    while (cursor->at != cursor->head) {
-        uint64_t offset = cursor->at & (HL_TRACE_RING_BYTES - 1);
-        const struct hl_trace_event *event =
-            (const struct hl_trace_event *)(const void *)(cursor->ring->memory + offset);
-        bool no_room = HL_TRACE_RING_BYTES - offset < sizeof *event;
-        // Lines that another core wrote take a while to come.
-        __builtin_prefetch(cursor->ring->memory + ((offset + AHEAD_BYTES) & (HL_TRACE_RING_BYTES - 1)));
-        if (!no_room && event->kind != HL_TRACE_EVENT_SKIP) {
-            cursor->event = event;
-            cursor->stamp = event->stamp;
-            return;
-        }
-        cursor->at += HL_TRACE_RING_BYTES - offset;
+struct hl_trace_long_event *hl_trace_ring_reserve_long(struct hl_trace_ring *ring, uint32_t depth) {
+    uint64_t bytes = hl_trace_long_event_bytes(depth);
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed); // own store
+    uint64_t rest = HL_TRACE_RING_BYTES - (head & (HL_TRACE_RING_BYTES - 1));
+    if (!hl_trace_ring_has_room(ring, bytes <= rest ? bytes : rest + bytes))
+        return NULL;
+    if (bytes > rest) {
+        struct hl_trace_event *skip = hl_trace_ring_at(ring, head);
+        // Before all others, so that the reader passes it at once.
+        skip->stamp = 0;
+        skip->what = (uint64_t)HL_TRACE_CODE_SKIP << HL_TRACE_CODE_SHIFT;
+        head += rest;
+        // Release: as in hl_trace_ring_commit.
+        atomic_store_explicit(&ring->head, head, memory_order_release);
     }
-}
-
-void hl_trace_cursor_begin(struct hl_trace_cursor *cursor, struct hl_trace_ring *ring) {
-    cursor->ring = ring;
-    // Relaxed: only the reader stores it.
-    cursor->at = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    // Acquire: pairs with the release in hl_trace_ring_commit.
-    cursor->head = atomic_load_explicit(&ring->head, memory_order_acquire);
-    find(cursor);
-}
-
-void hl_trace_cursor_next(struct hl_trace_cursor *cursor) {
-    cursor->at += sizeof *cursor->event + (uint64_t)cursor->event->depth * sizeof(uint64_t);
-    find(cursor);
-}
-
-void hl_trace_cursor_end(struct hl_trace_cursor *cursor) {
-    // Release: pairs with the acquire in hl_trace_ring_reserve; the reader is done with those bytes.
-    atomic_store_explicit(&cursor->ring->tail, cursor->at, memory_order_release);
+    return hl_trace_ring_at(ring, head);
 }

@@ -22,9 +22,9 @@ static inline int ready(void) {
     return hl_next.posix_memalign != NULL;
 }
 
-// malloc and free, by far the most called, each have three bodies: one that records, one for the modes that mostly only
-// count, and the next allocator's itself when nothing is to be done. The hook jumps to one of them (musttail: the caller's
-// frame stays the caller's), so that none pays for another's registers.
+// malloc, free, calloc and realloc, by far the most called, each have three bodies: one that records, one for the modes that
+// mostly only count, and the next allocator's itself when nothing is to be done. The hook jumps to one of them (musttail: the
+// caller's frame stays the caller's), so that none pays for another's registers.
 #define JUMP __attribute__((musttail)) return
 
 __attribute__((noinline)) static void *malloc_recorded(size_t size) {
@@ -72,12 +72,29 @@ EXPORT void free(void *block) {
     JUMP free_counted(block);
 }
 
-EXPORT void *calloc(size_t count, size_t size) {
+__attribute__((noinline)) static void *calloc_recorded(size_t count, size_t size) {
     void *block = hl_next.calloc(count, size);
     size_t bytes;
     if (hl_unlikely(__builtin_mul_overflow(count, size, &bytes))) bytes = SIZE_MAX;
     hl_record_alloc(HL_KIND_ALLOC, (uintptr_t)block, bytes, hl_here());
     return block;
+}
+
+__attribute__((noinline)) static void *calloc_counted(size_t count, size_t size) {
+    void *block = hl_next.calloc(count, size);
+    size_t bytes;
+    if (hl_unlikely(__builtin_mul_overflow(count, size, &bytes))) bytes = SIZE_MAX;
+    if (hl_likely(hl_count_alloc((uintptr_t)block, bytes))) return block;
+    struct hl_registers here = hl_here();
+    hl_record_alloc_otherwise(HL_KIND_ALLOC, (uintptr_t)block, bytes, here.pc, here.sp, here.fp);
+    return block;
+}
+
+EXPORT void *calloc(size_t count, size_t size) {
+    uint32_t state = hl_record_state();
+    if (hl_likely(state == HL_GATE_RECORD)) JUMP calloc_recorded(count, size);
+    if (state == HL_GATE_OFF) JUMP hl_next.calloc(count, size);
+    JUMP calloc_counted(count, size);
 }
 
 // realloc's second half when the old block is known to be recorded as freed.
@@ -91,15 +108,14 @@ HL_HOT void after_realloc(void *old, void *block, size_t size, struct hl_registe
     // size 0 and null: the allocator freed the block; the record of the free stands for itself.
 }
 
-static inline void *from_arena(void *old, size_t size) {
+HL_SLOW static void *from_arena(void *old, size_t size) {
     // Blocks of the arena cannot grow; their size is unknown but bounded by the arena's end.
     void *block = malloc(size);
     if (block) memcpy(block, old, size < 4096 ? size : 4096);
     return block;
 }
 
-EXPORT void *realloc(void *old, size_t size) {
-    if (hl_unlikely(hl_next_in_arena(old))) return from_arena(old, size);
+__attribute__((noinline)) static void *realloc_recorded(void *old, size_t size) {
     if (!old) {
         void *block = hl_next.realloc(NULL, size);
         hl_record_alloc(HL_KIND_ALLOC, (uintptr_t)block, size, hl_here());
@@ -113,6 +129,30 @@ EXPORT void *realloc(void *old, size_t size) {
         hl_record_alloc(HL_KIND_ALLOC, (uintptr_t)block, 0, hl_here());
     }
     return block;
+}
+
+HL_SLOW static void realloc_otherwise(void *old, void *block, size_t size, uintptr_t pc, uintptr_t sp, uintptr_t fp) {
+    after_realloc(old, block, size, (struct hl_registers){pc, sp, fp});
+}
+
+__attribute__((noinline)) static void *realloc_counted(void *old, size_t size) {
+    if (hl_unlikely(!old || !size || !hl_count_free((uintptr_t)old))) JUMP realloc_recorded(old, size);
+    void *block = hl_next.realloc(old, size);
+    if (hl_likely(hl_count_alloc((uintptr_t)block, size))) {
+        hl_record_reallocated();
+        return block;
+    }
+    struct hl_registers here = hl_here();
+    realloc_otherwise(old, block, size, here.pc, here.sp, here.fp);
+    return block;
+}
+
+EXPORT void *realloc(void *old, size_t size) {
+    if (hl_unlikely(hl_next_in_arena(old))) return from_arena(old, size);
+    uint32_t state = hl_record_state();
+    if (hl_likely(state == HL_GATE_RECORD)) JUMP realloc_recorded(old, size);
+    if (state == HL_GATE_OFF) JUMP hl_next.realloc(old, size);
+    JUMP realloc_counted(old, size);
 }
 
 EXPORT void *reallocarray(void *old, size_t count, size_t size) {

@@ -85,50 +85,73 @@ static void flush(struct output *output) {
     output->used = 0;
 }
 
+// What could be an address lies in one of a few spans: the program and its heap, what was mapped, the stack. A word between two mappings of
+// a span is kept in vain; that is rare, and no search minds it. In return a page is passed over without a branch that depends on a word.
+enum { SPANS = 3 };
 struct filter {
-    const struct hl_range *targets;
-    uint32_t count;
-    uint64_t lowest, span;
-    struct hl_range last; // the target met last: pointers come in families
+    struct {
+        uint64_t start, bytes;
+    } spans[SPANS];
 };
 
-static int find(struct filter *filter, uint64_t value) {
-    uint32_t low = 0, high = filter->count;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (filter->targets[middle].end <= value) low = middle + 1;
-        else high = middle;
+// Puts the ranges, at least one, into spans: parted at the widest gaps between them.
+static struct filter make_filter(const struct hl_range *ranges, uint32_t count) {
+    uint32_t cuts[SPANS]; // a span begins at range cuts[i]; ascending
+    uint32_t spans = 1;
+    cuts[0] = 0;
+    while (spans < SPANS) {
+        uint64_t widest = 0;
+        uint32_t place = 0;
+        for (uint32_t i = 1, next = 1; i < count; i++) {
+            if (next < spans && cuts[next] == i) {
+                next++;
+            } else if (ranges[i].start - ranges[i - 1].end > widest) {
+                widest = ranges[i].start - ranges[i - 1].end;
+                place = i;
+            }
+        }
+        if (!place) break;
+        uint32_t at = spans++;
+        for (; cuts[at - 1] > place; at--) cuts[at] = cuts[at - 1];
+        cuts[at] = place;
     }
-    if (low == filter->count || filter->targets[low].start > value) return 0;
-    filter->last = filter->targets[low];
-    return 1;
+    struct filter filter = {0};
+    for (uint32_t i = 0; i < spans; i++) {
+        filter.spans[i].start = ranges[cuts[i]].start;
+        filter.spans[i].bytes = ranges[i + 1 < spans ? cuts[i + 1] - 1 : count - 1].end - filter.spans[i].start;
+    }
+    return filter;
 }
 
 // Swift keeps flags in the upper bits of some pointers: of strings, bridged objects, and cases of enumerations.
 #define UPPER_BITS ((uint64_t)0xf << 60)
 
-static inline int is_target(struct filter *filter, uint64_t value) {
+static inline uint64_t is_target(const struct filter *filter, uint64_t value) {
     value &= ~UPPER_BITS;
-    if (value - filter->lowest >= filter->span) return 0;
-    if (value - filter->last.start < filter->last.end - filter->last.start) return 1;
-    return find(filter, value);
+    uint64_t is = 0;
+    for (int i = 0; i < SPANS; i++) is |= value - filter->spans[i].start < filter->spans[i].bytes;
+    return is;
 }
 
-static void put_page(struct output *output, struct filter *filter, uint64_t address, const uint64_t *words) {
+static void put_page(struct output *output, const struct filter *filter, uint64_t address, const uint64_t *words) {
     if (output->used + sizeof(struct hl_image_page) + PAGE > HL_IMAGE_OUT_BYTES) flush(output);
     struct hl_image_page *page = (struct hl_image_page *)(output->buffer + output->used);
     uint64_t *kept = (uint64_t *)(page + 1);
-    memset(page->present, 0, sizeof page->present);
     page->address = address;
-    for (uint32_t i = 0; i < WORDS; i++) {
-        if (!is_target(filter, words[i])) continue;
-        page->present[i / 64] |= (uint64_t)1 << (i % 64);
-        *kept++ = words[i];
+    for (uint32_t group = 0; group < WORDS / 64; group++, words += 64) {
+        uint64_t present = 0;
+        for (uint32_t i = 0; i < 64; i++) {
+            uint64_t is = is_target(filter, words[i]);
+            *kept = words[i]; // the next one takes its place if it is none
+            kept += is;
+            present |= is << i;
+        }
+        page->present[group] = present;
     }
     if (kept != (uint64_t *)(page + 1)) output->used = (size_t)((char *)kept - output->buffer);
 }
 
-static int put_area(struct output *output, struct filter *filter, struct reader *reader, struct hl_range area, char *work) {
+static int put_area(struct output *output, const struct filter *filter, struct reader *reader, struct hl_range area, char *work) {
     for (uintptr_t at = area.start; at < area.end && !output->error;) {
         int there;
         uint64_t pages = alike(reader, at, (area.end - at) / PAGE, &there);
@@ -149,9 +172,7 @@ static int put_area(struct output *output, struct filter *filter, struct reader 
 
 int hl_image_write_pages(int file, const struct hl_address_space *space, char *work, uint64_t most) {
     struct output output = {.file = file, .buffer = work + HL_IMAGE_COPY_BYTES, .left = most};
-    struct filter filter = {.targets = space->targets, .count = space->target_count};
-    filter.lowest = space->targets[0].start;
-    filter.span = space->targets[space->target_count - 1].end - filter.lowest;
+    struct filter filter = make_filter(space->targets, space->target_count);
     struct reader reader = open_reader();
     int error = 0;
     for (uint32_t i = 0; i < space->area_count && !error; i++)

@@ -20,7 +20,8 @@
 // a hash of all the pcs outward, not of the parent's id, so that the lines of a deep stack are fetched at the same time
 // instead of one after the other. Groups are a cache in front of the nodes: a line may be overwritten, and when half
 // of them are taken a larger cache is put in place of this one, which then fills again. (One sized for the worst case
-// would spread a few thousand lines over as many pages, and address translation would cost more than the lines.)
+// would spread a few thousand lines over as many pages, and address translation would cost more than the lines.) From 2 MiB on
+// the tables have large pages, where the kernel has some: a compiler's stacks meet the tables' lines in no order at all.
 #include "stack.h"
 #include "unwinder.h"
 #include "platform.h"
@@ -52,7 +53,7 @@ _Static_assert(sizeof(struct group) == 64, "one cache line");
 struct group_cache {
     _Alignas(64) uint64_t mask; // lines - 1
     uint64_t taken;             // lines filled; relaxed, only to know when to grow
-    struct group lines[];       // mask + GROUP_PROBES, so that probing needs no wrap
+    _Alignas(64) struct group lines[]; // in sets of GROUP_PROBES
 };
 
 struct index {
@@ -60,7 +61,7 @@ struct index {
     uint64_t used;              // entries filled; relaxed, only to know when to grow
     struct index *next;         // the one that takes its place, once there is one
     uint32_t moved;             // all entries are in `next`
-    uint64_t entries[];         // (tag << 32) | id; 0: empty
+    _Alignas(64) uint64_t entries[]; // (tag << 32) | id; 0: empty
 };
 
 static struct {
@@ -74,32 +75,32 @@ static struct {
 } table;
 
 // Memory that is about to be used in no order: one call to the kernel instead of a fault for each page.
-static void *scattered_memory(size_t bytes) {
-    void *memory = hl_platform_map(bytes);
+static void *scattered_memory(size_t lead, size_t bytes) {
+    char *memory = hl_platform_map_table(lead, bytes);
     if (memory != NULL && bytes <= POPULATE_MOST) {
-        hl_platform_touch(memory, bytes);
+        hl_platform_touch(memory + lead, bytes);
     }
     return memory;
 }
 
-static size_t group_cache_bytes(uint64_t lines) {
-    return sizeof(struct group_cache) + (lines + GROUP_PROBES) * sizeof(struct group);
+static size_t lines_bytes(uint64_t lines) {
+    return lines * sizeof(struct group);
 }
 
 static struct group_cache *group_cache_make(uint64_t lines) {
-    struct group_cache *cache = scattered_memory(group_cache_bytes(lines));
+    struct group_cache *cache = scattered_memory(sizeof *cache, lines_bytes(lines));
     if (cache != NULL) {
         cache->mask = lines - 1;
     }
     return cache;
 }
 
-static size_t index_bytes(uint64_t entries) {
-    return sizeof(struct index) + entries * sizeof(uint64_t);
+static size_t entries_bytes(uint64_t entries) {
+    return entries * sizeof(uint64_t);
 }
 
 static struct index *index_make(uint64_t entries) {
-    struct index *index = scattered_memory(index_bytes(entries));
+    struct index *index = scattered_memory(sizeof *index, entries_bytes(entries));
     if (index != NULL) {
         index->mask = entries - 1;
     }
@@ -110,13 +111,16 @@ int hl_intern_start(struct hl_node *nodes, uint64_t *nodes_made, uint32_t capaci
                     int (*grow)(size_t bytes)) {
     struct index *index = table.index;
     struct group_cache *groups = table.groups;
+    hl_stack_cache_start();
     if (index != NULL && groups != NULL) { // of an earlier recording, perhaps left half moved by a process we were forked from
         uint64_t entries = index->mask + 1;
         uint64_t lines = groups->mask + 1;
-        hl_platform_wipe(index, index_bytes(entries));
-        hl_platform_wipe(groups, group_cache_bytes(lines));
-        index->mask = entries - 1;
-        groups->mask = lines - 1;
+        hl_platform_wipe(index->entries, entries_bytes(entries));
+        hl_platform_wipe(groups->lines, lines_bytes(lines));
+        index->used = 0;
+        index->next = NULL;
+        index->moved = 0;
+        groups->taken = 0;
     } else {
         index = index_make(FIRST_ENTRIES);
         groups = group_cache_make(FIRST_LINES);
@@ -151,37 +155,55 @@ static inline uint64_t hash_node(uint32_t parent, uint64_t pc, uint32_t flags) {
     return mix((pc + flags) * UINT64_C(0x9e3779b97f4a7c15) ^ parent);
 }
 
-// A node's place for (parent, pc), or 0 when the table is full.
-HL_UNWIND_SLOW static uint32_t add_node(uint32_t parent, uint64_t pc, uint32_t flags, bool is_cut) {
+// The first of `count` ids one after the other, or 0 when the table is full.
+HL_UNWIND_SLOW static uint32_t reserve_nodes(uint32_t count, bool is_cut) {
     uint64_t room = table.capacity;
     if (!is_cut) {
         room -= FULL_RESERVE(room);
     }
     uint64_t id = __atomic_load_n(table.made, __ATOMIC_RELAXED);
     do {
-        if (id >= room) {
+        if (id + count > room) {
             return 0;
         }
-        if (id >= __atomic_load_n(&table.grown, __ATOMIC_RELAXED)) {
-            uint64_t wanted = (id / NODES_PER_GROWTH + 1) * NODES_PER_GROWTH;
+        if (id + count > __atomic_load_n(&table.grown, __ATOMIC_RELAXED)) {
+            uint64_t wanted = ((id + count) / NODES_PER_GROWTH + 1) * NODES_PER_GROWTH;
             wanted = wanted < table.capacity ? wanted : table.capacity;
             if (!table.grow((size_t)wanted * sizeof(struct hl_node))) {
                 return 0;
             }
             __atomic_store_n(&table.grown, (uint32_t)wanted, __ATOMIC_RELAXED);
         }
-    } while (!__atomic_compare_exchange_n(table.made, &id, id + 1, true, __ATOMIC_RELAXED,
+    } while (!__atomic_compare_exchange_n(table.made, &id, id + count, true, __ATOMIC_RELAXED,
                                           __ATOMIC_RELAXED));
+    return (uint32_t)id;
+}
+
+static void fill_node(uint32_t id, uint32_t parent, uint64_t pc, uint32_t flags) {
     struct hl_node *node = &table.nodes[id];
     node->pc = pc;
     node->parent = parent;
     // Release: pairs with the reader's acquire of flags, which then sees pc and parent.
     __atomic_store_n(&node->flags, flags | HL_NODE_VALID, __ATOMIC_RELEASE);
-    return (uint32_t)id;
+}
+
+// A node's place for (parent, pc), or 0 when the table is full.
+static uint32_t add_node(uint32_t parent, uint64_t pc, uint32_t flags) {
+    uint32_t id = reserve_nodes(1, parent == HL_ROOT_TABLE_FULL);
+    if (id != 0) {
+        fill_node(id, parent, pc, flags);
+    }
+    return id;
 }
 
 static inline uint64_t hash_of(const struct hl_node *node) {
     return hash_node(node->parent, node->pc, node->flags & ~HL_NODE_VALID);
+}
+
+// The `probe`th place of a key. The first is its parent's own: nodes made at once have ids one after the other, and so lie side by
+// side in the index as well. Where another child has it, the hash tells where to go on.
+static inline uint64_t *place_of(struct index *index, uint32_t parent, uint64_t hash, uint64_t probe) {
+    return &index->entries[(probe == 0 ? parent : hash + probe) & index->mask];
 }
 
 HL_UNWIND_SLOW static void index_grow(struct index *index);
@@ -189,9 +211,10 @@ HL_UNWIND_SLOW static void index_grow(struct index *index);
 // Copies an entry of an index that is being left into the next; returns where it lies now, NULL when it got no place.
 static uint64_t *carry(struct index *index, uint64_t entry) {
     uint64_t hash = hash_of(&table.nodes[(uint32_t)entry]);
+    uint32_t parent = table.nodes[(uint32_t)entry].parent;
     uint64_t probe = 0;
     while (index != NULL) {
-        uint64_t *place = &index->entries[(hash + probe) & index->mask];
+        uint64_t *place = place_of(index, parent, hash, probe);
         uint64_t there = __atomic_load_n(place, __ATOMIC_ACQUIRE); // as in hl_intern
         if (there == ENTRY_MOVED || probe == PROBE_LIMIT) {
             struct index *next = __atomic_load_n(&index->next, __ATOMIC_ACQUIRE);
@@ -230,7 +253,7 @@ HL_UNWIND_SLOW static void index_grow(struct index *index) {
     // Release: pairs with the acquire of whoever meets ENTRY_MOVED, and then sees the larger one's mask.
     if (!__atomic_compare_exchange_n(&index->next, &none, larger, false, __ATOMIC_RELEASE,
                                      __ATOMIC_RELAXED)) {
-        hl_platform_unmap(larger, index_bytes(entries));
+        hl_platform_unmap_table(larger, sizeof *larger, entries_bytes(entries));
         return;
     }
     for (uint64_t i = 0; i <= index->mask; i++) {
@@ -261,17 +284,17 @@ HL_UNWIND_SLOW static void index_grow(struct index *index) {
     }
 }
 
-uint32_t hl_intern(uint32_t parent, uint64_t pc, uint32_t flags) {
+// The id of (parent, pc), which is `made` when that is given, filled, and nobody else was here before.
+static inline __attribute__((always_inline)) uint32_t intern(uint32_t parent, uint64_t pc, uint32_t flags,
+                                                             uint64_t hash, uint32_t made) {
     struct index *index = __atomic_load_n(&table.index, __ATOMIC_ACQUIRE);
     if (HL_UNWIND_UNLIKELY(index == NULL)) {
         return HL_ROOT_NONE;
     }
-    uint64_t hash = hash_node(parent, pc, flags);
     uint64_t tag = hash & ~UINT64_C(0xffffffff);
-    uint32_t made = 0;
     uint64_t probe = 0;
     for (;;) {
-        uint64_t *place = &index->entries[(hash + probe) & index->mask];
+        uint64_t *place = place_of(index, parent, hash, probe);
         // Acquire: pairs with the release below; the node is filled.
         uint64_t entry = __atomic_load_n(place, __ATOMIC_ACQUIRE);
         if (HL_UNWIND_UNLIKELY(entry == ENTRY_MOVED || probe == PROBE_LIMIT)) {
@@ -298,7 +321,7 @@ uint32_t hl_intern(uint32_t parent, uint64_t pc, uint32_t flags) {
             continue;
         }
         if (made == 0) {
-            made = add_node(parent, pc, flags, parent == HL_ROOT_TABLE_FULL);
+            made = add_node(parent, pc, flags);
             if (made == 0) {
                 return HL_ROOT_TABLE_FULL;
             }
@@ -314,9 +337,82 @@ uint32_t hl_intern(uint32_t parent, uint64_t pc, uint32_t flags) {
     }
     // No memory for a larger index, or none larger is worth it: the node goes without an entry.
     if (made == 0) {
-        made = add_node(parent, pc, flags, parent == HL_ROOT_TABLE_FULL);
+        made = add_node(parent, pc, flags);
     }
     return made != 0 ? made : HL_ROOT_TABLE_FULL;
+}
+
+uint32_t hl_intern(uint32_t parent, uint64_t pc, uint32_t flags) {
+    return intern(parent, pc, flags, hash_node(parent, pc, flags), 0);
+}
+
+// The id of (parent, pc), or 0 when there is none.
+static inline uint32_t known(uint32_t parent, uint64_t pc, uint32_t flags) {
+    struct index *index = __atomic_load_n(&table.index, __ATOMIC_ACQUIRE);
+    uint64_t hash = hash_node(parent, pc, flags);
+    uint64_t probe = 0;
+    while (index != NULL) {
+        uint64_t entry = __atomic_load_n(place_of(index, parent, hash, probe), __ATOMIC_ACQUIRE); // as above
+        if (HL_UNWIND_UNLIKELY(entry == ENTRY_MOVED || probe == PROBE_LIMIT)) {
+            index = __atomic_load_n(&index->next, __ATOMIC_ACQUIRE);
+            probe = 0;
+            continue;
+        }
+        if (entry == 0) {
+            return 0;
+        }
+        const struct hl_node *node = &table.nodes[(uint32_t)entry];
+        if ((entry ^ hash) >> 32 == 0 && entry != ENTRY_GONE && node->pc == pc && node->parent == parent &&
+            (node->flags & ~HL_NODE_VALID) == flags) {
+            return (uint32_t)entry;
+        }
+        probe++;
+    }
+    return 0;
+}
+
+static inline uint32_t flags_of(uint64_t pc) {
+    return pc & HL_PC_EXACT ? HL_NODE_EXACT : 0;
+}
+
+// The id of `count` frames inside of `parent`. Inside of a node that is new all are new: those get ids one after the other, and
+// since their places in the index are known by then, the cache lines of all of them are fetched at the same time. They
+// are put into the index from the inside out, the first one last, so nobody can meet one of them before all are there. When
+// somebody else has made that first one meanwhile, the others hang on a node that nobody refers to, and are made again.
+static uint32_t intern_frames(uint32_t parent, const uint64_t *pcs, uint32_t count) {
+    uint32_t at = 0;
+    for (; at < count; at++) {
+        uint32_t id = known(parent, pcs[at] & ~HL_PC_EXACT, flags_of(pcs[at]));
+        if (id == 0) {
+            break;
+        }
+        parent = id;
+    }
+    struct index *index = __atomic_load_n(&table.index, __ATOMIC_ACQUIRE);
+    bool several = count - at > 1 && parent != HL_ROOT_TABLE_FULL && index != NULL;
+    uint32_t first = several ? reserve_nodes(count - at, false) : 0;
+    if (first != 0) {
+        uint64_t hashes[HL_GROUP_FRAMES];
+        for (uint32_t i = at; i < count; i++) {
+            uint32_t outer = i == at ? parent : first + (i - at) - 1;
+            hashes[i] = hash_node(outer, pcs[i] & ~HL_PC_EXACT, flags_of(pcs[i]));
+            __builtin_prefetch(place_of(index, outer, hashes[i], 0), 1);
+            fill_node(first + (i - at), outer, pcs[i] & ~HL_PC_EXACT, flags_of(pcs[i]));
+        }
+        for (uint32_t i = count - 1; i > at; i--) {
+            intern(first + (i - at) - 1, pcs[i] & ~HL_PC_EXACT, flags_of(pcs[i]), hashes[i], first + (i - at));
+        }
+        uint32_t id = intern(parent, pcs[at] & ~HL_PC_EXACT, flags_of(pcs[at]), hashes[at], first);
+        if (HL_UNWIND_LIKELY(id == first)) {
+            return first + (count - at) - 1;
+        }
+        parent = id;
+        at++;
+    }
+    for (; at < count; at++) { // a single one, or what is to be cut, or made again
+        parent = hl_intern(parent, pcs[at] & ~HL_PC_EXACT, flags_of(pcs[at]));
+    }
+    return parent;
 }
 
 // A lookup passes over an entry that is gone.
@@ -340,7 +436,7 @@ void hl_intern_forget(uintptr_t start, uintptr_t end) {
                 uint64_t entry = wanted;
                 // Whoever still finds the entry is using an id of code that was there when it began.
                 // Sequentially consistent: see index_grow.
-                if (__atomic_compare_exchange_n(&index->entries[(hash + probe) & index->mask], &entry,
+                if (__atomic_compare_exchange_n(place_of(index, node->parent, hash, probe), &entry,
                                                 ENTRY_GONE, false, __ATOMIC_SEQ_CST,
                                                 __ATOMIC_SEQ_CST) ||
                     entry == 0 || entry == ENTRY_MOVED) {
@@ -352,6 +448,11 @@ void hl_intern_forget(uintptr_t start, uintptr_t end) {
 }
 
 // MARK: Groups
+
+// The `probe`th line in which a group may lie: one set, from a place of its own on.
+static inline struct group *group_line(struct group_cache *cache, uint64_t hash, uint32_t probe) {
+    return &cache->lines[(hash & cache->mask & ~(uint64_t)(GROUP_PROBES - 1)) | ((hash + probe) % GROUP_PROBES)];
+}
 
 static inline bool group_holds(const struct group *group, uint64_t key, uint32_t parent,
                                const uint64_t pcs[HL_GROUP_FRAMES], uint32_t *id) {
@@ -396,28 +497,25 @@ static void group_cache_grow(struct group_cache *cache) {
     // Release: whoever sees the new cache sees its mask.
     if (larger != NULL && !__atomic_compare_exchange_n(&table.groups, &cache, larger, false,
                                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
-        hl_platform_unmap(larger, group_cache_bytes(lines));
+        hl_platform_unmap_table(larger, sizeof *larger, lines_bytes(lines));
     }
 }
 
-HL_UNWIND_SLOW static uint32_t group_add(struct group_cache *cache, struct group *first,
-                                         uint64_t key, uint32_t parent,
-                                         const uint64_t pcs[HL_GROUP_FRAMES], uint32_t place) {
-    uint32_t id = parent;
-    for (uint32_t i = 0; i < (uint8_t)key; i++) {
-        id = hl_intern(id, pcs[i] & ~HL_PC_EXACT, pcs[i] & HL_PC_EXACT ? HL_NODE_EXACT : 0);
-    }
+HL_UNWIND_SLOW static uint32_t group_add(struct group_cache *cache, uint64_t hash, uint64_t key,
+                                         uint32_t parent, const uint64_t pcs[HL_GROUP_FRAMES]) {
+    uint32_t id = intern_frames(parent, pcs, (uint8_t)key);
     if (id < HL_ROOT_COUNT) {
         return id;
     }
+    uint32_t place = (uint32_t)(hash >> 60) % GROUP_PROBES;
     for (uint32_t i = 0; i < GROUP_PROBES; i++) {
-        uint64_t meta = __atomic_load_n(&first[i].meta, __ATOMIC_RELAXED);
+        uint64_t meta = __atomic_load_n(&group_line(cache, hash, i)->meta, __ATOMIC_RELAXED);
         if ((meta & 0xff) == 0 || (meta >> 32 != key >> 32 && (meta & 0xff) != GROUP_BUSY)) {
             place = i;
             break;
         }
     }
-    group_write(&first[place], key, parent, pcs, id);
+    group_write(group_line(cache, hash, place), key, parent, pcs, id);
     if (__atomic_add_fetch(&cache->taken, 1, __ATOMIC_RELAXED) > cache->mask / 2) {
         group_cache_grow(cache);
     }
@@ -436,7 +534,7 @@ void hl_intern_group_prefetch(uint64_t hash) {
     // Acquire: pairs with group_cache_grow and hl_intern_start.
     struct group_cache *cache = __atomic_load_n(&table.groups, __ATOMIC_ACQUIRE);
     if (HL_UNWIND_LIKELY(cache != NULL)) {
-        __builtin_prefetch(&cache->lines[hash & cache->mask]);
+        __builtin_prefetch(group_line(cache, hash, 0));
     }
 }
 
@@ -446,13 +544,12 @@ uint32_t hl_intern_group(uint32_t parent, const uint64_t pcs[HL_GROUP_FRAMES], u
     if (HL_UNWIND_UNLIKELY(cache == NULL)) {
         return HL_ROOT_NONE;
     }
-    struct group *first = &cache->lines[hash & cache->mask];
     uint64_t key = (uint64_t)epoch << 32 | count;
     uint32_t id;
     for (uint32_t i = 0; i < GROUP_PROBES; i++) {
-        if (HL_UNWIND_LIKELY(group_holds(&first[i], key, parent, pcs, &id))) {
+        if (HL_UNWIND_LIKELY(group_holds(group_line(cache, hash, i), key, parent, pcs, &id))) {
             return id;
         }
     }
-    return group_add(cache, first, key, parent, pcs, (uint32_t)(hash >> 60) % GROUP_PROBES);
+    return group_add(cache, hash, key, parent, pcs);
 }

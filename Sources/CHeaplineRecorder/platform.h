@@ -11,6 +11,10 @@ void *hl_platform_map(size_t bytes);                // private zeroed memory, NU
 void hl_platform_unmap(void *at, size_t bytes);
 // Backs such memory with pages now, by one call instead of a fault for each; does nothing where the kernel cannot.
 void hl_platform_touch(void *at, size_t bytes);
+// The same for a table looked up in no order, with `lead` bytes before it: so aligned that it can have large pages.
+void *hl_platform_map_table(size_t lead, size_t bytes);
+void hl_platform_unmap_table(void *at, size_t lead, size_t bytes);
+int hl_platform_random(void *to, size_t bytes); // 0 when there are no random numbers to be had at once
 void hl_platform_wipe(void *at, size_t bytes); // zeroes such memory and gives what backed it back
 // Whether the aligned word around `address` can be read, without touching it.
 int hl_platform_readable(uintptr_t address);

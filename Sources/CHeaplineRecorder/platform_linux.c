@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -23,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LARGE_PAGE ((uintptr_t)2 << 20)
 #define OWN_RANGES 1024u // more are not remembered: a dump then takes them for the program's
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 // Linux 5.14
@@ -103,6 +105,40 @@ const void *hl_platform_map_file(int fd, size_t bytes) {
 void hl_platform_unmap(void *at, size_t bytes) {
     forget((uintptr_t)at);
     CALL(SYS_munmap, at, bytes, 0, 0, 0, 0);
+}
+
+void *hl_platform_map_table(size_t lead, size_t bytes) {
+    size_t before = (lead + 4095) & ~(size_t)4095;
+    if (bytes < LARGE_PAGE) {
+        char *memory = hl_platform_map(before + bytes);
+        return memory ? memory + before - lead : NULL;
+    }
+    size_t whole = before + bytes + LARGE_PAGE;
+    long at = CALL(SYS_mmap, 0, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (failed(at)) return NULL;
+    uintptr_t table = ((uintptr_t)at + before + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
+    uintptr_t start = table - before, end = (table + bytes + 4095) & ~(uintptr_t)4095;
+    if (start != (uintptr_t)at) CALL(SYS_munmap, at, start - (uintptr_t)at, 0, 0, 0, 0);
+    if (end != (uintptr_t)at + whole) CALL(SYS_munmap, end, (uintptr_t)at + whole - end, 0, 0, 0, 0);
+    CALL(SYS_madvise, table, bytes, MADV_HUGEPAGE, 0, 0, 0); // as good without
+    remember(start, end - start);
+    return (void *)(table - lead);
+}
+
+void hl_platform_unmap_table(void *at, size_t lead, size_t bytes) {
+    size_t before = (lead + 4095) & ~(size_t)4095;
+    hl_platform_unmap((char *)at + lead - before, before + bytes);
+}
+
+int hl_platform_random(void *to, size_t bytes) {
+    size_t done = 0;
+    while (done < bytes) {
+        size_t wanted = bytes - done < 256 ? bytes - done : 256; // so much is never cut by a signal
+        long got = CALL(SYS_getrandom, (char *)to + done, wanted, GRND_NONBLOCK, 0, 0, 0);
+        if (got <= 0) return 0;
+        done += (size_t)got;
+    }
+    return 1;
 }
 
 void hl_platform_wipe(void *at, size_t bytes) {

@@ -6,7 +6,7 @@
 //
 // Frees must be told apart cheaply: a filter of 2^16 counters says "surely not sampled" for nearly all of them, and an exact
 // set of sampled blocks that are alive settles the rest. A counter is raised before its block is handed out and lowered after it
-// left the set, so it is never too low.
+// left the set, so it is never too low; one that has reached its highest value stays there.
 
 #include "record.h"
 #include "platform.h"
@@ -15,18 +15,17 @@
 #include <string.h>
 
 #define SETS 16384u
-#define WAYS 8u // so that no counter, of which each set has four, can overflow
-#define COUNTERS 65536u
+#define WAYS 8u
 
 uint8_t *hl_sample_filter;
 static uint64_t (*live)[WAYS]; // sampled blocks alive, by hash; 0 is free. Entries change by compare-exchange.
 
 int hl_sample_start(void) {
     if (!hl_sample_filter) {
-        char *memory = hl_platform_map(COUNTERS + SETS * WAYS * sizeof(uint64_t));
+        char *memory = hl_platform_map(HL_SAMPLE_COUNTERS + SETS * WAYS * sizeof(uint64_t));
         if (!memory) return -1;
         hl_sample_filter = (uint8_t *)memory;
-        live = (uint64_t(*)[WAYS])(memory + COUNTERS);
+        live = (uint64_t(*)[WAYS])(memory + HL_SAMPLE_COUNTERS);
     }
     return 0;
 }
@@ -52,6 +51,12 @@ static uint32_t set_of(uint64_t address) {
     return (uint32_t)(address * 0x9e3779b97f4a7c15u >> 50) % SETS;
 }
 
+static void change_counter(uint64_t address, int by) {
+    uint8_t *counter = hl_sample_counter(address), before = hl_load_relaxed(counter);
+    // Relaxed would do: the entry's own exchange orders it.
+    while (before != UINT8_MAX && !hl_cas(counter, &before, (uint8_t)(before + by))) continue;
+}
+
 HL_SLOW int hl_sample_take(struct hl_thread *self, uint64_t address, uint64_t size) {
     (void)size;
     if (!self->sampling) { // the thread's first allocation only draws the first distance
@@ -61,13 +66,13 @@ HL_SLOW int hl_sample_take(struct hl_thread *self, uint64_t address, uint64_t si
     }
     while (self->until_sample <= 0) self->until_sample += next_distance(self);
     uint64_t(*set)[WAYS] = &live[set_of(address)];
-    hl_add_relaxed(hl_sample_counter(address), (uint8_t)1); // as below
+    change_counter(address, 1);
     for (uint32_t i = 0; i < WAYS; i++) {
         uint64_t nobody = 0;
         // The exchange's release pairs with the program's own handing over of the block to whoever frees it.
         if ((*set)[i] == 0 && hl_cas(&(*set)[i], &nobody, address)) return 1;
     }
-    hl_add_relaxed(hl_sample_counter(address), (uint8_t)-1);
+    change_counter(address, -1);
     hl_add_relaxed(&hl_recorder.process->lost[HL_LOSS_FULL], (uint64_t)1);
     return 0;
 }
@@ -77,7 +82,7 @@ HL_SLOW int hl_sample_drop(uint64_t address) {
     for (uint32_t i = 0; i < WAYS; i++) {
         uint64_t entry = hl_load_relaxed(&(*set)[i]);
         if (entry == address && hl_cas(&(*set)[i], &entry, (uint64_t)0)) {
-            hl_add_relaxed(hl_sample_counter(address), (uint8_t)-1); // after the exchange, which orders it
+            change_counter(address, -1); // after the exchange
             return 1;
         }
     }

@@ -8,11 +8,12 @@
 // Returns 0, or -1 when there is no memory.
 int hl_sample_start(void);
 
-// How many sampled blocks are alive, by a hash of their address: 2^16 counters.
+// How many sampled blocks are alive, by the 64 bytes in which they begin, modulo 4 MiB: neighbours share a cache line of it.
+#define HL_SAMPLE_COUNTERS 65536u
 extern uint8_t *hl_sample_filter __attribute__((visibility("hidden")));
 
 static inline uint8_t *hl_sample_counter(uint64_t address) {
-    return &hl_sample_filter[address * 0x9e3779b97f4a7c15u >> 48];
+    return &hl_sample_filter[address / 64 % HL_SAMPLE_COUNTERS];
 }
 
 // 0 when `address` is surely no sampled block.

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // See snapshot.h. The same chunks as the collector writes, uncompressed; memory comes from mmap, never from the traced heap.
-// Recording goes on meanwhile: each core is read up to where its cursor stood at the beginning.
+// Recording may go on meanwhile: what is written is a cut, the sums as they stood at one moment and each core up to where its cursor stood
+// then. Threads count an event first and write its record afterwards, so with
+//
+//   sums before == sums after     no event was counted while the cursors were read: every record up to them is counted
+//   records up to them == sums    every event that is counted is among them
+//
+// the cut holds exactly the same events twice, whatever other threads are in the middle of.
 
 #include "snapshot.h"
 #include "clock.h"
@@ -14,7 +20,6 @@
 #include <string.h>
 
 #define PER_SEGMENT ((HL_SEGMENT_BYTES - HL_SEGMENT_HEADER_BYTES) / sizeof(struct hl_record))
-#define BATCH (HL_EVENTS_MAX / PER_SEGMENT * PER_SEGMENT)
 
 void hl_process_counts(const struct hl_process *process, struct hl_counts *counts) {
     const char *base = (const char *)process;
@@ -33,10 +38,16 @@ void hl_process_counts(const struct hl_process *process, struct hl_counts *count
     memcpy(counts->lost, process->lost, sizeof counts->lost);
 }
 
+struct cut {
+    struct hl_counts counts;
+    uint64_t *cursors; // by core
+};
+
 struct writer {
     int fd;
     int error;
     struct hl_thread_counts seen;
+    struct cut cut;
     uint64_t until; // how long to wait for threads in the middle of an event, …
     int patient;    // … when the recording has ended
     char *scratch;
@@ -60,7 +71,10 @@ static void add_up(struct hl_thread_counts *sums, const struct hl_record *record
     for (uint32_t i = 0; i < count; i++) {
         switch (hl_record_kind(&records[i])) {
         case HL_KIND_ALLOC:
-        case HL_KIND_REALLOC_ALLOC: sums->allocations++; break;
+        case HL_KIND_REALLOC_ALLOC:
+            sums->allocations++;
+            sums->bytes += records[i].size;
+            break;
         case HL_KIND_FREE:
         case HL_KIND_REALLOC_FREE: sums->frees++; break;
         case HL_KIND_REALLOC_FAIL: sums->frees--; break;
@@ -109,8 +123,7 @@ static uint32_t chain(uint64_t cursor, uint32_t *order, uint32_t capacity) {
 }
 
 static void core_events(struct writer *writer, uint32_t core, uint32_t *order, uint32_t capacity) {
-    // Acquire: pairs with the release (x86: the order of stores) of the commit.
-    uint64_t cursor = hl_load_acquire((uint64_t *)(hl_recorder.cores + core * sizeof(struct hl_core)));
+    uint64_t cursor = writer->cut.cursors[core];
     uint32_t segments = chain(cursor, order, capacity), count = 0;
     for (uint32_t i = 0; i < segments; i++) {
         const char *segment = hl_recorder.segments + (size_t)order[i] * HL_SEGMENT_BYTES;
@@ -134,12 +147,32 @@ static void core_events(struct writer *writer, uint32_t core, uint32_t *order, u
     events(writer, core, writer->batch, count);
 }
 
-// Records in the buffers of all cores, or lost.
-static uint64_t records_there(const struct hl_process *process, uint32_t *order, uint32_t capacity) {
+// MARK: The cut
+
+static int same(const struct hl_counts *one, const struct hl_counts *other) {
+    return !memcmp(&one->sums, &other->sums, sizeof one->sums) && !memcmp(one->lost, other->lost, sizeof one->lost);
+}
+
+// The cursors, and the sums as they stood while these were read. Where other threads are at work all the time, the last try counts.
+static void take_cut(struct cut *cut, const struct hl_process *process) {
+    struct hl_counts before;
+    hl_process_counts(process, &cut->counts);
+    for (int tries = 0; tries < 8; tries++) {
+        before = cut->counts;
+        // Acquire: pairs with the release (x86: the order of stores) of the commit; who sees a record here sees it counted below.
+        for (uint32_t core = 0; core <= process->core_count; core++)
+            cut->cursors[core] = hl_load_acquire((uint64_t *)(hl_recorder.cores + core * sizeof(struct hl_core)));
+        hl_process_counts(process, &cut->counts);
+        if (same(&before, &cut->counts)) return;
+    }
+}
+
+// Records up to the cut, or lost.
+static uint64_t records_there(const struct writer *writer, uint32_t *order, uint32_t capacity) {
     uint64_t there = 0;
-    for (int i = 0; i < HL_LOSS_COUNT; i++) there += hl_load_relaxed(&process->lost[i]);
-    for (uint32_t core = 0; core <= process->core_count; core++) {
-        uint64_t cursor = hl_load_acquire((uint64_t *)(hl_recorder.cores + core * sizeof(struct hl_core)));
+    for (int i = 0; i < HL_LOSS_COUNT; i++) there += writer->cut.counts.lost[i];
+    for (uint32_t core = 0; core <= hl_recorder.core_count; core++) {
+        uint64_t cursor = writer->cut.cursors[core];
         uint32_t segments = chain(cursor, order, capacity);
         if (!segments) continue;
         uint64_t last = (cursor - 1) % HL_SEGMENT_BYTES + 1;
@@ -148,21 +181,24 @@ static uint64_t records_there(const struct hl_process *process, uint32_t *order,
     return there;
 }
 
-// After the end of a recording: waits for threads that were in the middle of an event when it ended. They have counted it
-// and not yet written it; one that has no processor takes a while. In vain where somebody else has taken records.
-// One that had not even counted it yet cannot be seen: where there are other threads, all must stay as it is for a moment.
-static void settle(const struct hl_process *process, uint32_t *order, uint32_t capacity, uint64_t until) {
-    const struct hl_thread_counts *slots = (const struct hl_thread_counts *)((const char *)process + HL_THREADS_OFFSET);
-    uint32_t threads = 0, calm = 0;
-    for (uint32_t i = 0; i < 64 && slots[i].used; i++) threads += hl_load_relaxed(&slots[i].thread) != 0;
-    while (process->mode == HL_MODE_ALL && !process->collector_pid && hl_platform_monotonic_ns() < until) {
-        struct hl_counts counts;
-        hl_process_counts(process, &counts);
-        calm = records_there(process, order, capacity) >= counts.sums.allocations + counts.sums.frees ? calm + 1 : 0;
-        if (calm > (threads > 1 ? 5 : 0)) return;
+// Takes the cut. After the end of a recording, waits for threads that have counted an event and not yet written it: one that has no
+// processor takes a while. In vain where somebody else has taken records.
+static void settle(struct writer *writer, const struct hl_process *process, uint32_t *order, uint32_t capacity) {
+    for (;;) {
+        take_cut(&writer->cut, process);
+        const struct hl_thread_counts *sums = &writer->cut.counts.sums;
+        if (!writer->patient || process->mode != HL_MODE_ALL || process->collector_pid ||
+            records_there(writer, order, capacity) >= sums->allocations + sums->frees || hl_platform_monotonic_ns() >= writer->until)
+            return;
         uint32_t nobody = 0;
-        hl_platform_wait(&nobody, 0, 10);
+        hl_platform_wait(&nobody, 0, 1);
     }
+}
+
+// Whether what was written are the events that the cut's sums tell of.
+static int adds_up(const struct writer *writer) {
+    const struct hl_thread_counts *sums = &writer->cut.counts.sums;
+    return sums->allocations == writer->seen.allocations && sums->frees == writer->seen.frees && sums->bytes == writer->seen.bytes;
 }
 
 // Ticks per second, measured over the life of the process where the processor does not say.
@@ -176,26 +212,7 @@ static uint64_t measure_hz(const struct hl_process *process) {
     return (uint64_t)((double)ticks * 1e9 / (double)ns);
 }
 
-int hl_snapshot_write(const char *path) {
-    struct hl_process *process = hl_recorder.process;
-    hl_modules_refresh();
-    uint32_t made = hl_load_relaxed(&process->segments_made);
-    size_t out_bytes = hl_events_bound(HL_EVENTS_MAX), batch_bytes = HL_EVENTS_MAX * sizeof(struct hl_record);
-    size_t order_bytes = (made + 1) * sizeof(uint32_t);
-    size_t bytes = out_bytes + batch_bytes + HL_EVENTS_SCRATCH_BYTES + order_bytes + 64;
-    char *memory = hl_platform_map(bytes);
-    if (!memory) return HL_ERROR_SYSTEM;
-    struct writer writer = {
-        .fd = hl_platform_open(path, O_WRONLY | O_CREAT | O_TRUNC),
-        .scratch = memory,
-        .batch = (struct hl_record *)(memory + HL_EVENTS_SCRATCH_BYTES),
-        .out = (uint8_t *)memory + HL_EVENTS_SCRATCH_BYTES + batch_bytes,
-    };
-    uint32_t *order = (uint32_t *)(memory + ((HL_EVENTS_SCRATCH_BYTES + batch_bytes + out_bytes + 7) & ~(size_t)7));
-    if (writer.fd < 0) {
-        hl_platform_unmap(memory, bytes);
-        return HL_ERROR_SYSTEM;
-    }
+static void write_file(struct writer *writer, const struct hl_process *process, uint32_t *order, uint32_t capacity) {
     struct hl_file_header file = {
         .magic = {'H', 'E', 'A', 'P', 'L', 'I', 'N', 'E'},
         .version = HL_FORMAT_VERSION,
@@ -203,16 +220,14 @@ int hl_snapshot_write(const char *path) {
         .start_unix_ns = process->start_unix_ns,
     };
     file.checksum = hl_crc32c(0, &file, offsetof(struct hl_file_header, checksum));
-    writer.error = hl_platform_write_all(writer.fd, &file, sizeof file);
+    writer->error = hl_platform_write_all(writer->fd, &file, sizeof file);
 
     struct hl_process copy = *process;
     copy.clock_hz = measure_hz(process);
-    chunk(&writer, (struct hl_chunk){.kind = HL_CHUNK_PROCESS, .count = 1, .stored_bytes = sizeof copy}, &copy);
-    int ended = hl_load_acquire(&process->state) != HL_STATE_RUNNING; // pairs with the release in own_stop()
-    writer.until = hl_platform_monotonic_ns() + 1000000000u;
-    writer.patient = ended;
-    if (ended) settle(process, order, made + 1, writer.until);
-    for (uint32_t core = 0; core <= hl_recorder.core_count; core++) core_events(&writer, core, order, made + 1);
+    chunk(writer, (struct hl_chunk){.kind = HL_CHUNK_PROCESS, .count = 1, .stored_bytes = sizeof copy}, &copy);
+    writer->seen = (struct hl_thread_counts){0};
+    settle(writer, process, order, capacity);
+    for (uint32_t core = 0; core <= hl_recorder.core_count; core++) core_events(writer, core, order, capacity);
 
     // Nodes and notes after the events: whatever an event refers to was complete before the event.
     const struct hl_node *nodes = (const struct hl_node *)(hl_recorder.base + HL_NODES_OFFSET);
@@ -222,11 +237,11 @@ int hl_snapshot_write(const char *path) {
         uint32_t count = 0;
         while (first + count < node_end && count < HL_EVENTS_MAX && hl_load_acquire(&nodes[first + count].flags)) count++;
         if (!count) break;
-        size_t used = hl_nodes_encode(nodes + first, count, first, writer.out);
-        chunk(&writer,
+        size_t used = hl_nodes_encode(nodes + first, count, first, writer->out);
+        chunk(writer,
               (struct hl_chunk){
                   .kind = HL_CHUNK_NODES, .count = count, .first = first, .stored_bytes = (uint32_t)used},
-              writer.out);
+              writer->out);
         first += count;
     }
     const char *notes = hl_recorder.base + HL_NOTES_OFFSET;
@@ -238,14 +253,44 @@ int hl_snapshot_write(const char *path) {
         at += (note->size + 7) & ~(uint64_t)7;
         note_count++;
     }
-    chunk(&writer, (struct hl_chunk){.kind = HL_CHUNK_NOTES, .count = note_count, .stored_bytes = (uint32_t)at}, notes);
-    struct hl_counts counts;
-    hl_process_counts(process, &counts);
+    chunk(writer, (struct hl_chunk){.kind = HL_CHUNK_NOTES, .count = note_count, .stored_bytes = (uint32_t)at}, notes);
     // In a recording that goes on, the sums are those of the events only when nobody was in the middle of one.
-    counts.final = ended || (counts.sums.allocations == writer.seen.allocations && counts.sums.frees == writer.seen.frees);
-    chunk(&writer, (struct hl_chunk){.kind = HL_CHUNK_COUNTS, .count = 1, .stored_bytes = sizeof counts}, &counts);
-    chunk(&writer, (struct hl_chunk){.kind = HL_CHUNK_END}, NULL);
-    hl_platform_close(writer.fd);
+    writer->cut.counts.final = writer->patient || adds_up(writer);
+    chunk(writer, (struct hl_chunk){.kind = HL_CHUNK_COUNTS, .count = 1, .stored_bytes = sizeof writer->cut.counts}, &writer->cut.counts);
+    chunk(writer, (struct hl_chunk){.kind = HL_CHUNK_END}, NULL);
+}
+
+// Whether to write it all again: when the recording has ended but a thread that was in the middle of an event was still at it.
+static int is_too_early(const struct writer *writer, const struct hl_process *process) {
+    for (int i = 0; i < HL_LOSS_COUNT; i++)
+        if (writer->cut.counts.lost[i]) return 0; // it never will
+    return writer->patient && !writer->error && process->mode == HL_MODE_ALL && !process->collector_pid && !adds_up(writer) &&
+           hl_platform_monotonic_ns() < writer->until;
+}
+
+int hl_snapshot_write(const char *path) {
+    struct hl_process *process = hl_recorder.process;
+    hl_modules_refresh();
+    uint32_t made = hl_load_relaxed(&process->segments_made);
+    size_t out_bytes = hl_events_bound(HL_EVENTS_MAX), batch_bytes = HL_EVENTS_MAX * sizeof(struct hl_record);
+    size_t order_bytes = (made + 2) / 2 * sizeof(uint64_t), cursor_bytes = (hl_recorder.core_count + 1) * sizeof(uint64_t);
+    size_t bytes = HL_EVENTS_SCRATCH_BYTES + batch_bytes + order_bytes + cursor_bytes + out_bytes;
+    char *memory = hl_platform_map(bytes);
+    if (!memory) return HL_ERROR_SYSTEM;
+    struct writer writer = {.scratch = memory};
+    writer.batch = (struct hl_record *)(memory + HL_EVENTS_SCRATCH_BYTES);
+    uint32_t *order = (uint32_t *)(memory + HL_EVENTS_SCRATCH_BYTES + batch_bytes);
+    writer.cut.cursors = (uint64_t *)(memory + HL_EVENTS_SCRATCH_BYTES + batch_bytes + order_bytes);
+    writer.out = (uint8_t *)writer.cut.cursors + cursor_bytes;
+    writer.patient = hl_load_acquire(&process->state) != HL_STATE_RUNNING; // pairs with the release in own_stop()
+    writer.until = hl_platform_monotonic_ns() + 1000000000u;
+    do {
+        writer.fd = hl_platform_open(path, O_WRONLY | O_CREAT | O_TRUNC);
+        writer.error = writer.fd < 0;
+        if (writer.error) break;
+        write_file(&writer, process, order, made + 1);
+        hl_platform_close(writer.fd);
+    } while (is_too_early(&writer, process));
     hl_platform_unmap(memory, bytes);
     return writer.error ? HL_ERROR_SYSTEM : 0;
 }

@@ -30,6 +30,11 @@
 // (b) The depth limit only chooses b. (c) The reason why the stack ends at frame 0 is taken over only where the rule of
 // frame 0 says so; otherwise the step outward from frame 0 is taken again.
 //
+// Without comparing
+//
+// Going on from a past pays where much of the stack is as it was, or the stack is deep. Short stacks that no past holds are walked
+// straight (stack_straight.c), and only now and then taken up into a past: miss() decides.
+//
 // Ids and the depth limit
 //
 // The id of a frame depends on what lies outside of it up to the cut, so it is remembered per base b: column b % HL_COLUMNS holds
@@ -43,7 +48,11 @@
 
 #define EXTRA_FRAMES 8u // walked beyond the depth limit when a cut stack gets shorter, so that this is rare
 #define SAME_RUN 2u     // frames found as they were before replacing is given up for mere comparing
-#define MISSES_PER_TURN 8u
+#define WAIT_LEAST 4u   // misses between stacks that are taken up into a past, while that pays
+#define WAIT_MOST 64u   // and while it does not
+#define BLIND 4u       // times as many captures that do not look at the pasts, while that does not pay
+#define SHORT_STACK 48u // frames that are walked as fast as they are compared
+#define STRAIGHT_RUN 8u // captures to walk straight after one of which comparing saved less than half
 // No library is mapped this close below the main stack's high end.
 #define MAIN_STACK_MOST ((uintptr_t)100 << 20)
 
@@ -71,6 +80,7 @@ struct hl_stack_memo *hl_stack_memo_make(void *memory, uint32_t depth, uintptr_t
     memo->depth = depth;
     memo->stack_low = stack_low;
     memo->stack_high = stack_high;
+    memo->wait = WAIT_LEAST;
     if (&__libc_stack_end != NULL) {
         uintptr_t main_end = (uintptr_t)__libc_stack_end;
         memo->grows = main_end >= stack_low && main_end < stack_high;
@@ -141,15 +151,9 @@ take_step(struct hl_cursor *cursor, uint32_t rule, struct hl_stack_window *windo
     return HL_STEP_CALLER;
 }
 
-static enum hl_root root_of(enum hl_step step) {
-    switch (step) {
-    case HL_STEP_OUTERMOST:
-        return HL_ROOT_COMPLETE;
-    case HL_STEP_BAD_FRAME:
-        return HL_ROOT_BAD_FRAME;
-    default:
-        return HL_ROOT_NO_RULE;
-    }
+HL_UNWIND_SLOW enum hl_step hl_step_compact(struct hl_cursor *cursor, uint32_t rule,
+                                            struct hl_stack_window *window) {
+    return take_step(cursor, rule, window);
 }
 
 // Why the stack ends before the frame at `cursor`, just stepped to, or 0 when the frame is real. Gives its rule.
@@ -171,15 +175,6 @@ static inline uint64_t pc_of(const struct hl_cursor *cursor) {
     return cursor->pc | (uint64_t)cursor->exact << 63;
 }
 
-static void window_from(struct hl_stack_window *window, uintptr_t sp, uintptr_t own_low,
-                        uintptr_t own_high) {
-    window->own_low = own_low;
-    window->own_high = own_high;
-    bool own = sp >= own_low && sp < own_high;
-    window->low = own ? sp : 0;
-    window->span = own && own_high - sp > 7 ? own_high - sp - 7 : 0;
-}
-
 // MARK: Without the memo
 
 static uint32_t capture_full(struct hl_registers from, uint32_t depth, uintptr_t own_low,
@@ -195,7 +190,7 @@ static uint32_t capture_full(struct hl_registers from, uint32_t depth, uintptr_t
         return HL_ROOT_NONE;
     }
     struct hl_stack_window window;
-    window_from(&window, from.sp, own_low, own_high);
+    hl_window_from(&window, from.sp, own_low, own_high);
     struct hl_cursor cursor = cursor_from(from);
     uint32_t count = 0;
     uint32_t root = 0;
@@ -214,7 +209,7 @@ static uint32_t capture_full(struct hl_registers from, uint32_t depth, uintptr_t
                 root = HL_ROOT_DEPTH;
             } else {
                 enum hl_step step = take_step(&cursor, rule, &window);
-                root = step == HL_STEP_CALLER ? 0 : root_of(step);
+                root = hl_root_of(step);
             }
         }
     }
@@ -277,6 +272,7 @@ static inline void settle(struct hl_walk *walk) {
         }
     }
     walk->count = walk->keep + walk->fresh;
+    walk->moved += walk->fresh;
     walk->fresh = 0;
 }
 
@@ -445,7 +441,7 @@ follow(struct hl_walk *walk, struct hl_cursor *cursor) {
             return true;
         }
         enum hl_step step = take_step(cursor, rule, &walk->window);
-        uint32_t root = step == HL_STEP_CALLER ? 0 : root_of(step);
+        uint32_t root = hl_root_of(step);
         if (at == 0) { // the end of the stack, as before or not
             if (root == 0) {
                 root = frame_rule(cursor, walk->entries, walk->epoch, &rule);
@@ -499,21 +495,21 @@ walk_fresh(struct hl_walk *walk, struct hl_cursor *cursor) {
         fresh++;
         if (fresh < walk->limit) {
             enum hl_step step = take_step(cursor, rule, &walk->window);
-            walk->root = step == HL_STEP_CALLER ? 0 : root_of(step);
+            walk->root = hl_root_of(step);
         }
     }
     walk->keep = walk->root == 0 ? keep : 0;
     walk->fresh = fresh;
 }
 
-// Cost when little changed: 10 instructions per frame compared, 60 per frame walked, 90 per HL_GROUP_FRAMES of new ids.
+// Cost when little changed: 10 instructions per frame compared, 60 per frame walked, 4 per frame of the stack for its sum.
 static uint32_t capture(struct hl_stack_memo *memo, struct hl_past *past, struct hl_registers from,
-                        uint32_t depth, const uint64_t *entries, uint32_t epoch) {
+                        uint32_t depth) {
     struct hl_walk walk;
     walk.past = past;
     struct hl_cursor cursor = cursor_from(from);
-    walk.entries = entries;
-    walk.epoch = epoch;
+    walk.entries = __atomic_load_n(&hl_rule_entries, __ATOMIC_ACQUIRE);
+    walk.epoch = memo->epoch;
     walk.depth = depth;
     walk.limit = depth;
     walk.fresh = 0;
@@ -522,12 +518,8 @@ static uint32_t capture(struct hl_stack_memo *memo, struct hl_past *past, struct
     walk.changed = UINT32_MAX;
     walk.reshaped = UINT32_MAX;
     walk.root = 0;
-    window_from(&walk.window, from.sp, memo->stack_low, memo->stack_high);
-    bool foreign = walk.window.span == 0;
-    if (HL_UNWIND_UNLIKELY(foreign) && from.sp - memo->foreign_low < memo->foreign_span) {
-        walk.window.low = memo->foreign_low;
-        walk.window.span = memo->foreign_span;
-    }
+    walk.moved = 0;
+    hl_stack_window_open(&walk.window, memo, from.sp);
     for (;;) {
         walk_fresh(&walk, &cursor);
         if (walk.root != 0) {
@@ -551,12 +543,9 @@ static uint32_t capture(struct hl_stack_memo *memo, struct hl_past *past, struct
         root = walk.root;
         solid = false;
     }
-    uint32_t id = hl_stack_ids(&walk, base, root, solid);
-    if (HL_UNWIND_UNLIKELY(foreign)) {
-        memo->foreign_low = walk.window.low;
-        memo->foreign_span = walk.window.span;
-    }
-    return id;
+    hl_stack_window_keep(&walk.window, memo, from.sp);
+    memo->straight = walk.moved > walk.count / 2 ? STRAIGHT_RUN : 0;
+    return hl_stack_ids(&walk, base, root, solid);
 }
 
 // The id of the last stack when this is that one again, or 0. What follow() does, for the most frequent case.
@@ -593,6 +582,8 @@ HL_UNWIND_SLOW static bool make_ready(struct hl_stack_memo *memo, struct hl_regi
     if (memo->busy != 0 || memo->epoch != epoch) {
         // The modules changed, or a signal handler left an earlier capture by longjmp: its frame is gone.
         memo->epoch = epoch;
+        memo->wait = WAIT_LEAST;
+        memset(memo->trail, 0, sizeof memo->trail);
         for (uint32_t i = 0; i < HL_PASTS; i++) {
             struct hl_past *past = &memo->pasts[i];
             memo->tops[i] = 0;
@@ -607,18 +598,67 @@ HL_UNWIND_SLOW static bool make_ready(struct hl_stack_memo *memo, struct hl_regi
     return true;
 }
 
-// The past to go on from: the one with this innermost frame, or else the last one. Now and then another one instead, the
-// next in turn: so frames that come again and again settle in a past each, and then there are no more misses.
-static inline __attribute__((always_inline)) uint32_t choose(struct hl_stack_memo *memo,
-                                                             struct hl_registers from) {
-    uint64_t top = hl_top(from);
-    for (uint32_t i = 0; i < HL_PASTS; i++) {
-        if (memo->tops[i] == top) {
-            return i;
+// The past that held the stack when one with this innermost frame last came after the past used last: loops repeat themselves.
+static inline uint8_t *foreseen(struct hl_stack_memo *memo, uint64_t top) {
+    return &memo->next[(top * UINT64_C(0x9e3779b97f4a7c15) >> 57 ^ memo->last << 3) % HL_FORESEEN];
+}
+
+// The id of a stack that no past holds. Short ones are walked straight; now and then one is taken up into a past, the next in
+// turn: so stacks that come again and again settle in a past each, and then there are no more misses. Where they do not,
+// pasts are not even looked at for most captures. `near` is the past to go on from otherwise: one with this innermost frame,
+// or else the last one.
+static uint32_t miss(struct hl_stack_memo *memo, struct hl_registers from, uint32_t depth, uint32_t near) {
+    bool is_short = memo->pasts[memo->last].count <= SHORT_STACK;
+    if (memo->misses >= memo->wait) {
+        near = memo->turn++ % HL_PASTS;
+        bool pays = memo->hits >= memo->misses;
+        memo->wait = pays ? WAIT_LEAST : memo->wait < WAIT_MOST ? memo->wait * 2 : WAIT_MOST;
+        memo->blind = pays || !is_short ? 0 : memo->wait * BLIND;
+        memo->hits = 0;
+        memo->misses = 0;
+    } else {
+        memo->misses++;
+        if (is_short || memo->straight > 0) {
+            memo->straight -= memo->straight > 0;
+            uint32_t id = hl_stack_straight(memo, from.pc, from.sp, from.fp, depth);
+            if (HL_UNWIND_LIKELY(id != 0)) {
+                return id;
+            }
         }
     }
-    uint32_t misses = ++memo->misses;
-    return misses % MISSES_PER_TURN == 0 ? misses / MISSES_PER_TURN % HL_PASTS : memo->last;
+    uint32_t id = capture(memo, &memo->pasts[near], from, depth);
+    memo->tops[near] = hl_top(from);
+    memo->last = near;
+    return id;
+}
+
+// The id of a stack that is not the one foreseen: of the past that holds it, or of a walk. (Registers one by one, as in
+// hl_stack_capture.)
+__attribute__((noinline)) static uint32_t search(struct hl_stack_memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t fp,
+                                                 uint32_t depth) {
+    struct hl_registers from = {.pc = pc, .sp = sp, .fp = fp};
+    if (memo->blind > 0) {
+        memo->blind--;
+        uint32_t id = hl_stack_straight(memo, pc, sp, fp, depth);
+        if (HL_UNWIND_LIKELY(id != 0)) {
+            return id;
+        }
+    }
+    uint64_t top = hl_top(from);
+    uint32_t near = memo->last;
+    for (uint32_t i = 0; i < HL_PASTS; i++) {
+        if (memo->tops[i] == top) {
+            uint32_t id = same_stack(&memo->pasts[i], from, depth);
+            if (HL_UNWIND_LIKELY(id != 0)) {
+                *foreseen(memo, top) = (uint8_t)i;
+                memo->last = i;
+                memo->hits++;
+                return id;
+            }
+            near = i;
+        }
+    }
+    return miss(memo, from, depth, near);
 }
 
 uint32_t hl_stack_capture(struct hl_stack_memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t fp,
@@ -640,20 +680,19 @@ uint32_t hl_stack_capture(struct hl_stack_memo *memo, uintptr_t pc, uintptr_t sp
         if (!make_ready(memo, from, epoch)) {
             return capture_full(from, depth, memo->stack_low, memo->stack_high);
         }
-        entries = __atomic_load_n(&hl_rule_entries, __ATOMIC_ACQUIRE);
     }
     // A signal handler on this thread must see `busy` before the memo is touched, and the memo whole before it is clear:
     // program order as the compiler keeps it is enough.
     memo->busy = from.sp;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    uint32_t which = choose(memo, from);
-    struct hl_past *past = &memo->pasts[which];
-    uint32_t id = same_stack(past, from, depth);
-    if (HL_UNWIND_UNLIKELY(id == 0)) {
-        id = capture(memo, past, from, depth, entries, epoch);
-        memo->tops[which] = hl_top(from);
+    uint32_t next = *foreseen(memo, hl_top(from));
+    uint32_t id = memo->tops[next] == hl_top(from) ? same_stack(&memo->pasts[next], from, depth) : 0;
+    if (HL_UNWIND_LIKELY(id != 0)) {
+        memo->last = next;
+        memo->hits++;
+    } else {
+        id = search(memo, pc, sp, fp, depth);
     }
-    memo->last = which;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     memo->busy = 0;
     return id;

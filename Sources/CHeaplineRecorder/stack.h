@@ -49,5 +49,7 @@ void hl_stack_modules_added(void);
 // `grow(bytes)` makes sure that the first `bytes` of the table have storage; it returns 0 when there is none left.
 int hl_intern_start(struct hl_node *nodes, uint64_t *nodes_made, uint32_t capacity,
                     int (*grow)(size_t bytes));
+// Empties the cache of whole stacks (stack_cache.c): their ids are those of another table of nodes.
+void hl_stack_cache_start(void);
 // The id of (parent, pc); HL_ROOT_TABLE_FULL when there is no room. Lock-free, async-signal-safe.
 uint32_t hl_intern(uint32_t parent, uint64_t pc, uint32_t flags);

@@ -42,6 +42,49 @@ static void forget_ids(struct hl_past *past, uint32_t changed) {
     }
 }
 
+// Frames on their way to an id, a group after the other.
+struct chain {
+    uint32_t id; // of what lies outside of `pcs`
+    uint32_t count;
+    uint64_t hash; // of the groups outside
+    const uint64_t *pcs;
+    uint32_t epoch;
+};
+
+// Gives all frames their id, chain->id at last; whole groups leave theirs in `ends`, where that is given.
+static void follow_chain(struct chain *chain, struct hl_group_end *ends) {
+    while (chain->count > 0) {
+        // First where all groups lie, then what they hold: their cache lines arrive together.
+        const uint64_t *pcs[BATCH];
+        uint64_t hashes[BATCH];
+        uint32_t frames[BATCH];
+        uint64_t rest[HL_GROUP_FRAMES];
+        uint32_t groups = 0;
+        for (; chain->count > 0 && groups < BATCH; groups++) {
+            frames[groups] = chain->count < HL_GROUP_FRAMES ? chain->count : HL_GROUP_FRAMES;
+            pcs[groups] = chain->pcs;
+            if (HL_UNWIND_UNLIKELY(frames[groups] < HL_GROUP_FRAMES)) {
+                memset(rest, 0, sizeof rest);
+                for (uint32_t i = 0; i < frames[groups]; i++) {
+                    rest[i] = chain->pcs[i];
+                }
+                pcs[groups] = rest;
+            }
+            chain->pcs += frames[groups];
+            chain->count -= frames[groups];
+            chain->hash = hl_intern_group_hash(chain->hash, pcs[groups]);
+            hl_intern_group_prefetch(chain->hash);
+            hashes[groups] = chain->hash;
+        }
+        for (uint32_t i = 0; i < groups; i++) {
+            chain->id = hl_intern_group(chain->id, pcs[i], frames[i], chain->epoch, hashes[i]);
+            if (ends != NULL && frames[i] == HL_GROUP_FRAMES) {
+                *ends++ = (struct hl_group_end){.hash = hashes[i], .id = chain->id};
+            }
+        }
+    }
+}
+
 uint32_t hl_stack_ids(struct hl_walk *walk, uint32_t base, uint32_t root, bool solid) {
     struct hl_past *past = walk->past;
     uint32_t count = walk->count;
@@ -65,41 +108,35 @@ uint32_t hl_stack_ids(struct hl_walk *walk, uint32_t base, uint32_t root, bool s
     }
     uint32_t group = ((column->valid < count ? column->valid : count) - base) / HL_GROUP_FRAMES;
     struct hl_group_end *ends = column->ends;
-    uint32_t id = group == 0 ? root : ends[group - 1].id;
-    uint64_t hash = group == 0 ? root : ends[group - 1].hash;
-    uint32_t at = base + group * HL_GROUP_FRAMES;
-    while (at < count) {
-        // First where all groups lie, then what they hold: their cache lines arrive together.
-        const uint64_t *pcs[BATCH];
-        uint64_t hashes[BATCH];
-        uint64_t rest[HL_GROUP_FRAMES];
-        uint32_t groups = 0;
-        for (uint32_t next = at; next < count && groups < BATCH; groups++) {
-            pcs[groups] = &past->pcs[next];
-            if (HL_UNWIND_UNLIKELY(count - next < HL_GROUP_FRAMES)) {
-                memset(rest, 0, sizeof rest);
-                for (uint32_t i = 0; i < count - next; i++) {
-                    rest[i] = past->pcs[next + i];
-                }
-                pcs[groups] = rest;
-            }
-            next += HL_GROUP_FRAMES;
-            hash = hl_intern_group_hash(hash, pcs[groups]);
-            hl_intern_group_prefetch(hash);
-            hashes[groups] = hash;
-        }
-        for (uint32_t i = 0; i < groups; i++) {
-            uint32_t frames = count - at < HL_GROUP_FRAMES ? count - at : HL_GROUP_FRAMES;
-            id = hl_intern_group(id, pcs[i], frames, walk->epoch, hashes[i]);
-            ends[group].id = id;
-            ends[group].hash = hashes[i];
-            group += frames == HL_GROUP_FRAMES;
-            at += frames;
-        }
+    struct chain chain = {
+        .id = group == 0 ? root : ends[group - 1].id,
+        .hash = group == 0 ? root : ends[group - 1].hash,
+        .pcs = &past->pcs[base + group * HL_GROUP_FRAMES],
+        .count = count - base - group * HL_GROUP_FRAMES,
+        .epoch = walk->epoch,
+    };
+    struct hl_stack_sum sum;
+    uint32_t id = hl_stack_find(&past->pcs[base], count - base, root, walk->epoch, &sum);
+    if (id == 0) {
+        follow_chain(&chain, ends + group);
+        id = chain.id;
+        hl_stack_keep(&sum, id);
+        uint32_t whole = count - (count - base) % HL_GROUP_FRAMES;
+        column->valid = column->valid > whole ? column->valid : whole;
     }
-    uint32_t whole = base + group * HL_GROUP_FRAMES;
-    column->valid = column->valid > whole ? column->valid : whole;
     column->count = count;
     column->id = id;
+    return id;
+}
+
+uint32_t hl_stack_chain(const uint64_t *pcs, uint32_t count, uint32_t root, uint32_t epoch) {
+    struct hl_stack_sum sum;
+    uint32_t id = hl_stack_find(pcs, count, root, epoch, &sum);
+    if (HL_UNWIND_UNLIKELY(id == 0)) {
+        struct chain chain = {.id = root, .hash = root, .pcs = pcs, .count = count, .epoch = epoch};
+        follow_chain(&chain, NULL);
+        id = chain.id;
+        hl_stack_keep(&sum, id);
+    }
     return id;
 }

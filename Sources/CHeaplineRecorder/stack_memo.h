@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a thread remembers of its last stack. stack.c says why it may be relied upon, stack_ids.c turns it into ids.
+// What a thread remembers of its last stacks. stack.c says why it may be relied upon, stack_straight.c walks without it, stack_ids.c and
+// stack_cache.c turn frames into ids.
 #pragma once
 
 #include "stack.h"
@@ -56,6 +57,15 @@ struct hl_past {
 // A thread remembers so many stacks, so that a loop that allocates in several places finds each of them again. (An interpreter's
 // loop has ten or so such places: 4 pasts cost perl three times the instructions of 16, and 32 are no better.)
 #define HL_PASTS 16u
+#define HL_FORESEEN 128u
+
+// What a straight walk knows of a place of the stack: the frame that was last there. (Of which sp, is nobody's concern: a rule is a
+// function of the pc alone, within an epoch.)
+struct hl_trail {
+    uint64_t pc;
+    uint32_t rule;
+};
+#define HL_TRAILS 512u // 8 KiB of stack
 
 struct hl_stack_memo {
     uint64_t tops[HL_PASTS]; // hl_top() of the pasts' innermost frames; 0: none
@@ -66,10 +76,19 @@ struct hl_stack_memo {
     uintptr_t stack_high;
     uintptr_t foreign_low; // the stretch of another stack that was last found readable
     uintptr_t foreign_span;
-    uint32_t last;   // the past used last
-    uint32_t misses; // captures whose innermost frame no past had
+    uint32_t last;     // the past used last
+    uint8_t next[HL_FORESEEN]; // pasts: see foreseen()
+    uint32_t turn;     // the past, modulo HL_PASTS, that takes up the next stack
+    uint32_t hits;     // captures that found their stack in a past, since a past took one up
+    uint32_t misses;   // captures that did not
+    uint32_t wait;     // misses before a past takes up a stack
+    uint32_t blind;    // captures for which the pasts are not looked at
+    uint32_t strays;   // frames that the trail did not know lately, more than are allowed
+    uint32_t astray;   // straight walks that are not to use the trail
+    uint32_t straight; // captures to walk straight, since comparing was of little use
     bool grows;      // the main thread's stack: its low end is not known yet
     struct hl_past pasts[HL_PASTS];
+    struct hl_trail trail[HL_TRAILS];
 };
 
 // Tells innermost frames apart; that two are the same is looked at where it matters.
@@ -90,7 +109,8 @@ struct hl_walk {
     uint32_t count;   // frames once the fresh ones are in place
     uint32_t changed;  // the outermost frame whose pc is not what it was: ids from here inward are to be made
     uint32_t reshaped; // the outermost frame whose rule or place is not what it was
-    uint32_t root;    // why frame 0 is the last
+    uint32_t root;     // why frame 0 is the last
+    uint32_t moved;    // frames walked or put elsewhere: what comparing did not save
 };
 
 static inline bool hl_rule_is_compact(uint32_t rule) {
@@ -103,3 +123,37 @@ static inline uint32_t hl_rule_uses_fp(uint32_t rule) {
 
 // The id of the frames from `base` inward on `root`, with ids remembered for all that did not change.
 uint32_t hl_stack_ids(struct hl_walk *walk, uint32_t base, uint32_t root, bool solid);
+
+// The part of the stack that a capture from `sp` may read to begin with; what it found to be readable is kept for the next.
+static inline void hl_stack_window_open(struct hl_stack_window *window, const struct hl_stack_memo *memo,
+                                        uintptr_t sp) {
+    hl_window_from(window, sp, memo->stack_low, memo->stack_high);
+    if (HL_UNWIND_UNLIKELY(window->span == 0) && sp - memo->foreign_low < memo->foreign_span) {
+        window->low = memo->foreign_low;
+        window->span = memo->foreign_span;
+    }
+}
+static inline void hl_stack_window_keep(const struct hl_stack_window *window, struct hl_stack_memo *memo,
+                                        uintptr_t sp) {
+    if (HL_UNWIND_UNLIKELY(sp - memo->stack_low >= memo->stack_high - memo->stack_low)) {
+        memo->foreign_low = window->low;
+        memo->foreign_span = window->span;
+    }
+}
+
+// Walks all frames and gives the stack's id, or 0 when the memo's way must be taken.
+uint32_t hl_stack_straight(struct hl_stack_memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t fp,
+                           uint32_t depth);
+// The id of the stack of these frames, outermost first, on `root`.
+uint32_t hl_stack_chain(const uint64_t *pcs, uint32_t count, uint32_t root, uint32_t epoch);
+
+// What stands for the frames of a stack in the cache of whole stacks (stack_cache.c).
+struct hl_stack_sum {
+    uint64_t low, high;
+    uint32_t what; // root and number of frames; 0: such a stack is not cached
+    uint32_t epoch;
+};
+// The id of the stack of these frames, outermost first, on `root`, or 0; `sum` is for hl_stack_keep.
+uint32_t hl_stack_find(const uint64_t *pcs, uint32_t count, uint32_t root, uint32_t epoch,
+                       struct hl_stack_sum *sum);
+void hl_stack_keep(const struct hl_stack_sum *sum, uint32_t id);

@@ -93,9 +93,11 @@ static struct hl_thread_counts *take_counts(uint32_t index) {
     for (uint32_t i = 0; i < HL_MAX_THREAD_SLOTS; i++) {
         uint32_t nobody = 0;
         if (i % 64 == 0 && hl_recorder_populate(HL_THREADS_OFFSET + i * sizeof *slots, 4096) != 0) return NULL;
-        if (hl_load_relaxed(&slots[i].thread) == 0 && hl_cas(&slots[i].thread, &nobody, index + 1)) {
-            hl_store_relaxed(&slots[i].used, 1u); // only ends the search for more slots
-            return &slots[i];
+        // Of each 64 first every other one: processors fetch cache lines in pairs, and each thread's is written at each event.
+        struct hl_thread_counts *slot = &slots[i / 64 * 64 + i % 64 * 2 % 64 + i % 64 / 32];
+        if (hl_load_relaxed(&slot->thread) == 0 && hl_cas(&slot->thread, &nobody, index + 1)) {
+            hl_store_relaxed(&slot->used, 1u); // only ends the search for more slots
+            return slot;
         }
     }
     return NULL;
@@ -220,6 +222,8 @@ void hl_threads_renewed(const char *old_base) {
         size_t slot = (size_t)(thread->counts - old);
         if (hl_recorder_populate(HL_THREADS_OFFSET, (slot / 64 + 1) * 4096) != 0) break;
         slots[slot].used = 1;
+        // Who reads the sums goes on to the next 64 slots when the last one of 64 was used.
+        for (size_t last = 63; last < slot; last += 64) slots[last].used = 1;
         hl_store_relaxed(&slots[slot].thread, thread->index + 1); // nobody takes slots before the gate opens
         thread->counts = &slots[slot];
     }

@@ -7,8 +7,9 @@
 #include "recorder.h"
 #include "stack.h"
 
+// On cache lines of its own: in mode sample the thread writes here at each allocation.
 struct hl_thread {
-    struct hl_thread_counts *counts; // this thread's slot in the process file; only we write it
+    _Alignas(64) struct hl_thread_counts *counts; // this thread's slot in the process file; only we write it
     struct hl_stack_memo *memo;
     void *memo_memory;               // room for a memo of memo_depth frames
     uint32_t memo_depth;

@@ -40,6 +40,7 @@ static inline uintptr_t hl_rule_ra_offset(uint32_t rule) {
 static inline uintptr_t hl_rule_fp_offset(uint32_t rule) {
     return rule >> 25 & 1 ? hl_rule_ra_offset(rule) + 8 : 0;
 }
+#define HL_RULE_SAVES_FP (1u << 25) // none of these bits: fp is unchanged
 // The rule for these offsets (0: unchanged), or 0 when it does not fit.
 static inline uint32_t hl_rule_pack(uint32_t kind, int64_t cfa, int64_t ra, int64_t fp) {
     if (cfa < 0 || cfa % 16 != 0 || cfa / 16 > 0x7ff) {

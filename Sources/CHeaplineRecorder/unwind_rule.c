@@ -112,9 +112,9 @@ HL_UNWIND_SLOW uint32_t hl_rule_find(uintptr_t address) {
     uint32_t rule = compile(address);
     uint64_t *entries = __atomic_load_n(&hl_rule_entries, __ATOMIC_ACQUIRE);
     if (entries != NULL) {
-        uint64_t hash = hl_rule_hash(address);
+        uint64_t key = hl_code_key(address);
         // Relaxed: the word is the whole entry.
-        __atomic_store_n(&entries[hl_rule_index(hash)], hl_rule_tag(hash, epoch) | rule,
+        __atomic_store_n(&entries[hl_rule_index(key)], hl_rule_tag(key, epoch) << HL_RULE_BITS | rule,
                          __ATOMIC_RELAXED);
     }
     return rule;

@@ -12,10 +12,11 @@
 // The return address register that a frame may leave in place (aarch64's x30): none here.
 #define HL_REGISTER_LINK (-1)
 
-// User code lies below 2^47; a lookup key keeps exactly these bits.
+// User code lies below 2^47; a lookup key keeps exactly these bits. A return address, which is where most keys come from,
+// is its own key.
 #define HL_KEY_BITS 47
 static inline uint64_t hl_code_key(uintptr_t address) {
-    return address;
+    return (uint64_t)address + 1;
 }
 static inline uintptr_t hl_code_strip(uintptr_t pc) {
     return pc;
@@ -25,29 +26,32 @@ static inline uintptr_t hl_code_strip(uintptr_t pc) {
 //
 //   (cfa, pc, fp) = (base + 8 x, *(cfa - 8), k == 0 ? fp : *(cfa - 8 k)),  sp = cfa
 //
-//   bit 26      18 17            2 1   0
-//       +---------+---------------+-----+
-//       |    k    |       x       | kind|      e.g. push rbp; mov rbp, rsp: kind = FP, x = 2, k = 2
-//       +---------+---------------+-----+
+//   bit 26      19 18            3  2  1   0
+//       +---------+---------------+---+-----+
+//       |    k    |       x       | 0 | kind|      e.g. push rbp; mov rbp, rsp: kind = FP, x = 2, k = 2
+//       +---------+---------------+---+-----+
+//
+// x stands where its multiple of 8 does; the bits beyond 26 may hold anything.
 static inline uintptr_t hl_rule_cfa_offset(uint32_t rule) {
-    return (uintptr_t)(rule >> 2 & 0xffff) * 8;
+    return rule & 0x7fff8;
 }
 static inline uintptr_t hl_rule_ra_offset(uint32_t rule) {
     (void)rule;
     return 8;
 }
 static inline uintptr_t hl_rule_fp_offset(uint32_t rule) {
-    return (uintptr_t)(rule >> 18 & 0x1ff) * 8;
+    return rule >> 16 & 0x7f8;
 }
+#define HL_RULE_SAVES_FP (0x7f80000u) // none of these bits: fp is unchanged
 // The rule for these offsets (fp 0: unchanged), or 0 when it does not fit.
 static inline uint32_t hl_rule_pack(uint32_t kind, int64_t cfa, int64_t ra, int64_t fp) {
     if (cfa <= 0 || cfa % 8 != 0 || cfa / 8 > 0xffff || ra != 8) {
         return 0;
     }
-    if (fp < 0 || fp % 8 != 0 || fp / 8 > 0x1ff) {
+    if (fp < 0 || fp % 8 != 0 || fp / 8 > 0xff) {
         return 0;
     }
-    return kind | (uint32_t)(cfa / 8) << 2 | (uint32_t)(fp / 8) << 18;
+    return kind | (uint32_t)cfa | (uint32_t)(fp / 8) << 19;
 }
 
 // Where a signal handler returns to: mov $15, %rax; syscall. The kernel left the interrupted registers in a ucontext at sp.

@@ -8,6 +8,7 @@
 //   unwind_rule.c        row → compact rule, and the cache of compact rules by code address
 //   unwind_step.c        steps that no compact rule covers
 //   stack.c              the walk, and the memo
+//   stack_straight.c     the walk without memo, for stacks that have little in common
 //
 // Everything here runs inside malloc and inside signal handlers: no lock, no libc, nothing allocated but by mmap.
 #pragma once
@@ -19,6 +20,8 @@
 #else
 #include "unwind_x86_64.h"
 #endif
+
+#include "heapline_format.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -141,6 +144,15 @@ static inline bool hl_window_holds(struct hl_stack_window *window, uintptr_t add
            (address & 7) == 0;
 }
 
+static inline void hl_window_from(struct hl_stack_window *window, uintptr_t sp, uintptr_t own_low,
+                                  uintptr_t own_high) {
+    window->own_low = own_low;
+    window->own_high = own_high;
+    bool own = sp >= own_low && sp < own_high;
+    window->low = own ? sp : 0;
+    window->span = own && own_high - sp > 7 ? own_high - sp - 7 : 0;
+}
+
 // MARK: Steps
 
 // All registers of a frame, where they are needed.
@@ -170,6 +182,14 @@ enum hl_step {
     HL_STEP_REGISTERS, // the rule needs registers that the cursor does not know
 };
 
+// Why a stack ends with the frame from which this step was tried, or 0: it does not. (enum hl_root)
+static inline uint32_t hl_root_of(enum hl_step step) {
+    return step == HL_STEP_CALLER      ? 0
+           : step == HL_STEP_OUTERMOST ? HL_ROOT_COMPLETE
+           : step == HL_STEP_BAD_FRAME ? HL_ROOT_BAD_FRAME
+                                       : HL_ROOT_NO_RULE;
+}
+
 // Two lowest bits of a compact rule.
 enum hl_rule_kind {
     HL_RULE_NONE = 0, // not a rule: never stored
@@ -193,6 +213,8 @@ bool hl_rules_start(void);
 // Starts a new epoch: no rule found so far is used again.
 void hl_rules_forget(void);
 
+// Steps by a compact rule.
+enum hl_step hl_step_compact(struct hl_cursor *cursor, uint32_t rule, struct hl_stack_window *window);
 // Steps by a special rule.
 enum hl_step hl_step_special(struct hl_cursor *cursor, uint32_t rule,
                              struct hl_stack_window *window);
@@ -238,9 +260,9 @@ bool hl_cursor_register(const struct hl_cursor *cursor, uint64_t number, uint64_
 //   |     tag     |  epoch  |   compact rule   |        0: empty (a compact rule is never 0)
 //   +-------------+---------+------------------+
 //
-// The key (HL_KEY_BITS of the address) is multiplied by an odd number modulo 2^HL_KEY_BITS, which only permutes the keys:
-// the top bits of the product choose the entry and the remaining 32 are the tag, so equal entry and tag mean equal key.
-// No verification beyond the tag is needed. (Product and tag are kept at the top of a word, so that no masks are needed.)
+// The low bits of the key (HL_KEY_BITS of the address) choose the entry and the remaining 32 are the tag, so equal entry and
+// tag mean equal key. No verification beyond the tag is needed. Nothing is mixed: a walk waits for each entry's place before
+// it knows the next frame's, and calls of one function lie in neighbouring entries.
 #define HL_RULE_INDEX_BITS (HL_KEY_BITS - 32)
 #define HL_RULE_ENTRIES ((size_t)1 << HL_RULE_INDEX_BITS)
 #define HL_RULE_BITS 27
@@ -249,25 +271,22 @@ bool hl_cursor_register(const struct hl_cursor *cursor, uint64_t number, uint64_
 extern uint64_t *hl_rule_entries __attribute__((visibility("hidden"))); // NULL until first used
 extern uint32_t hl_rule_epoch __attribute__((visibility("hidden")));    // counts module changes
 
-static inline uint64_t hl_rule_hash(uintptr_t address) {
-    return hl_code_key(address) * (UINT64_C(0x5851f42d4c957f2d) << (64 - HL_KEY_BITS));
+static inline uint64_t hl_rule_index(uint64_t key) {
+    return key & (HL_RULE_ENTRIES - 1);
 }
-static inline uint64_t hl_rule_index(uint64_t hash) {
-    return hash >> (64 - HL_RULE_INDEX_BITS);
-}
-// An entry without its rule.
-static inline uint64_t hl_rule_tag(uint64_t hash, uint32_t epoch) {
-    return hash << HL_RULE_INDEX_BITS | (uint64_t)(epoch & 31) << HL_RULE_BITS;
+// What stands above the rule in an entry for `key`. For a key of more than HL_KEY_BITS it has more bits than an entry has.
+static inline uint64_t hl_rule_tag(uint64_t key, uint32_t epoch) {
+    return key >> HL_RULE_INDEX_BITS << (32 - HL_RULE_BITS) | (epoch & 31);
 }
 
-// Cost when cached: 15 instructions, one load that depends on the address. Relaxed: an entry stands alone.
+// Cost when cached: 12 instructions, one load that depends on the address. Relaxed: an entry stands alone.
 static inline __attribute__((always_inline)) uint32_t
 hl_rule_at(uintptr_t address, const uint64_t *entries, uint32_t epoch) {
-    uint64_t hash = hl_rule_hash(address);
-    uint64_t entry = __atomic_load_n(&entries[hl_rule_index(hash)], __ATOMIC_RELAXED);
-    uint64_t rule = entry ^ hl_rule_tag(hash, epoch);
-    if (HL_UNWIND_LIKELY(rule - 1 < HL_RULE_MASK && hl_code_key(address) >> HL_KEY_BITS == 0)) {
-        return (uint32_t)rule;
+    uint64_t key = hl_code_key(address);
+    uint64_t entry = __atomic_load_n(&entries[hl_rule_index(key)], __ATOMIC_RELAXED);
+    uint32_t rule = (uint32_t)entry & HL_RULE_MASK;
+    if (HL_UNWIND_LIKELY(entry >> HL_RULE_BITS == hl_rule_tag(key, epoch) && rule != 0)) {
+        return rule;
     }
     return hl_rule_find(address);
 }

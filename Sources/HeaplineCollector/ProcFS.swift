@@ -38,8 +38,10 @@ package enum ProcFS {
         return pages * UInt64(sysconf(CInt(_SC_PAGESIZE)))
     }
 
-    /// Whether `pid` still maps the file at `path`: an exec takes mappings away. Nil when that cannot be seen.
+    /// Whether `pid` still maps the file at `path`: an exec takes mappings away. Nil when that cannot be seen: a process that is about to
+    /// end has no mappings at all.
     package static func maps(_ pid: Int32, file path: String) -> Bool? {
-        text("/proc/\(pid)/maps")?.contains(path)
+        guard let text = text("/proc/\(pid)/maps"), !text.isEmpty else { return nil }
+        return text.contains(path)
     }
 }

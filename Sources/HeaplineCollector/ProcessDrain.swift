@@ -35,6 +35,7 @@ package enum ProcessEnd: Equatable, Sendable {
     private var nodesDone = Int(HL_ROOT_COUNT.rawValue)
     private var notesDone = 0
     private var imagesDone = 0
+    private let condense: ImageCondenser?
     private var filter: LeakFilter?
     private let filters: Bool  // whether there is a `filter`
     private let keepsNewest: Bool  // flight recorder: nothing is drained before the end
@@ -48,7 +49,8 @@ package enum ProcessEnd: Equatable, Sendable {
     /// How full the buffers were when the last step came, 0 to 1.
     private(set) var fullness = 0.0
 
-    init(file: ProcessFile, writer: TraceWriter, ownsWriter: Bool) {
+    init(file: ProcessFile, writer: TraceWriter, ownsWriter: Bool, condense: ImageCondenser? = nil) {
+        self.condense = condense
         self.file = file
         self.writer = writer
         self.ownsWriter = ownsWriter
@@ -112,13 +114,14 @@ package enum ProcessEnd: Equatable, Sendable {
         for core in 0..<file.cores {
             while drain(core, ended: gone) {}
         }
-        if let rest = filter?.rest() {
+        let rest = filter?.rest()
+        if let rest {
             writeReferences()
             unsafe rest.withUnsafeBufferPointer { unsafe writer.events($0, process: index, core: 0) }
         }
         for core in 0..<file.cores { flush(core) }
         writeReferences()
-        takeImages()
+        takeImages(atEnd: true, live: rest)
         writeRSS()
         var note = hl_note_exit(status: -1, reason: HL_EXIT_EXITED.rawValue)
         switch end {
@@ -193,28 +196,50 @@ package enum ProcessEnd: Equatable, Sendable {
     private func housekeeping() {
         if !keepsNewest { for core in 0..<file.cores { flush(core) } }
         writeReferences()
-        takeImages()
+        takeImages(atEnd: false)
         writeRSS()
         writeCounts(final: false)
         writer.flush()  // who reads the trace while it grows sees what there was a moment ago
     }
 
-    /// Takes what dumps have left beside the process file. An image is numbered from 1 and has its name once it is whole.
-    private func takeImages() {
+    /// Takes what dumps have left beside the process file. An image is numbered from 1 and has its name once it is whole. That of the
+    /// program's end waits until all its events are here and say which blocks are alive: then most of it can be left out.
+    private func takeImages(atEnd: Bool, live: [hl_record]? = nil) {
         let stem = file.path.hasSuffix(".process") ? String(file.path.dropLast(8)) : file.path
         while true {
             let path = "\(stem).\(imagesDone + 1).image"
-            guard let image = MemoryImageFile(path: path) else { return }
+            guard let image = MemoryImageFile(path: path), atEnd || !image.isAtExit else { return }
             imagesDone += 1
-            var offset = 0
-            while unsafe offset < image.bytes.count {
-                let end = unsafe min(offset + 1 << 20, image.bytes.count)
-                let part = unsafe UnsafeRawBufferPointer(rebasing: image.bytes[offset..<end])
-                unsafe writer.memory(part, number: imagesDone, offset: UInt64(offset), process: index)
-                offset = end
+            if atEnd, let small = condensed(image, live) {
+                unsafe small.withUnsafeBytes { unsafe write($0) }
+            } else {
+                unsafe write(image.bytes)
             }
             unsafe _ = unlink(path)
         }
+    }
+
+    private func write(_ image: UnsafeRawBufferPointer) {
+        var offset = 0
+        while offset < image.count {
+            let end = min(offset + 1 << 20, image.count)
+            let part = unsafe UnsafeRawBufferPointer(rebasing: image[offset..<end])
+            unsafe writer.memory(part, number: imagesDone, offset: UInt64(offset), process: index)
+            offset = end
+        }
+    }
+
+    /// The image without what no search will look at; nil when it is to stay as it is. Reading the events back takes some 20 ns for each:
+    /// not worth it where they take up far more of the trace than the image does.
+    private func condensed(_ image: MemoryImageFile, _ live: [hl_record]?) -> [UInt64]? {
+        guard let condense else { return nil }
+        var live = live
+        if live == nil, unsafe eventsSeen <= max(1 << 18, UInt64(image.bytes.count) / 2) {
+            live = writer.blocksAlive(in: index, upTo: image.isAtExit ? .max : image.ticks)
+        }
+        guard let live else { return nil }
+        let blocks = live.filter { $0.time_kind & 0xff == UInt64(HL_KIND_ALLOC.rawValue) }
+        return unsafe condense(image.bytes.bytes, blocks)
     }
 
     private func writeRSS() {

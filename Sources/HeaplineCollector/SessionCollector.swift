@@ -10,6 +10,7 @@ package final class SessionCollector {
     package let directory: String
     private let writer: TraceWriter
     private let separate: ((Int32, Int) -> TraceWriter?)?
+    private let condense: ImageCondenser?
     private var drains: [ProcessDrain] = []
     private var known: Set<String> = []
     private var nextScan: UInt64 = 0
@@ -31,8 +32,11 @@ package final class SessionCollector {
     private var finishedEvents: UInt64 = 0
 
     /// Collects into `writer`; or, with `separate`, each process but the first into what that makes for its pid and
-    /// number (from 1).
-    package init(directory: String, writer: TraceWriter, separate: ((Int32, Int) -> TraceWriter?)? = nil) {
+    /// number (from 1). Memory images are written as they are, or as `condense` makes them.
+    package init(
+        directory: String, writer: TraceWriter, condense: ImageCondenser? = nil, separate: ((Int32, Int) -> TraceWriter?)? = nil
+    ) {
+        self.condense = condense
         self.directory = directory
         self.writer = writer
         self.separate = separate
@@ -92,7 +96,7 @@ package final class SessionCollector {
             guard let file = ProcessFile(path: directory + "/" + name) else { continue }
             known.insert(name)
             let own = known.count == 1 ? nil : separate?(file.pid, known.count - 1)
-            let drain = ProcessDrain(file: file, writer: own ?? writer, ownsWriter: own != nil)
+            let drain = ProcessDrain(file: file, writer: own ?? writer, ownsWriter: own != nil, condense: condense)
             for other in drains where other.pid == drain.pid { other.superseded = true }
             drains.append(drain)
         }

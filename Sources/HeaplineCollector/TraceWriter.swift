@@ -17,7 +17,7 @@ internal import Glibc
     /// Bytes of the file so far, those still in the buffer included.
     package var bytes: UInt64 { written + UInt64(used) }
 
-    private let file: CInt
+    let file: CInt
     private let level: CInt?
     private var written: UInt64 = 0  // bytes in the file
     private var used = 0  // bytes in `buffer`, waiting
@@ -42,6 +42,7 @@ internal import Glibc
         var recorded: UInt64 = 0
         var dropped: UInt64 = 0
         var counts: hl_counts?
+        var start: UInt64 = 0  // where the process is announced: all of its chunks come after
     }
 
     private static let flushAt = 1 << 20
@@ -54,7 +55,7 @@ internal import Glibc
     ///   - force: replace an existing file; otherwise one is an error of code `.exists`.
     ///   - level: zstd's, or nil for none. Without libzstd the file is larger, not unreadable.
     package convenience init(path: String, force: Bool, startUnixNs: UInt64, level: CInt? = 1) throws(TraceError) {
-        let flags = O_WRONLY | O_CREAT | O_CLOEXEC | (force ? O_TRUNC : O_EXCL)
+        let flags = O_RDWR | O_CREAT | O_CLOEXEC | (force ? O_TRUNC : O_EXCL)
         let opened = unsafe Glibc.open(path, flags, 0o644)
         if opened < 0 {
             let reason = errno
@@ -125,7 +126,7 @@ internal import Glibc
     @discardableResult
     package func process(_ header: UnsafePointer<hl_process>) -> Int {
         let index = tallies.count
-        tallies.append(Tally())
+        tallies.append(Tally(start: bytes))
         let size = MemoryLayout<hl_process>.size
         unsafe plain.update(from: UnsafeRawPointer(header).assumingMemoryBound(to: UInt8.self), count: size)
         write(HL_CHUNK_PROCESS, process: index, size: size)
@@ -234,6 +235,12 @@ internal import Glibc
         counts.lost.1 += tallies[process].dropped  // HL_LOSS_NO_SPACE
         unsafe UnsafeMutableRawPointer(plain).storeBytes(of: counts, as: hl_counts.self)
         write(HL_CHUNK_COUNTS, process: process, size: MemoryLayout<hl_counts>.size)
+    }
+
+    /// Where the chunks of a process lie in the file by now: between these; nil when the file is not whole.
+    func extent(of process: Int) -> Range<UInt64>? {
+        flush()
+        return failure == nil && !finished ? tallies[process].start..<written : nil
     }
 
     // MARK: Bytes

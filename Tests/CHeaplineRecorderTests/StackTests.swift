@@ -62,7 +62,7 @@ import Testing
                 let outcome = StackToolchain.shell(
                     """
                     \(compiler) \(StackToolchain.warningsOff) \(StackToolchain.includes) '\(StackToolchain.victims)/interning.c' \
-                    '\(recorder)/intern.c' -lpthread -o '\(directory)/interning' \
+                    '\(recorder)/intern.c' '\(recorder)/stack_ids.c' '\(recorder)/stack_cache.c' -lpthread -o '\(directory)/interning' \
                     && for i in 1 2 3; do '\(directory)/interning' 4 50000 $((\(seed) + i)) || exit 1; done
                     """)
                 #expect(outcome.exitCode == 0, "\(compiler): \(outcome.output)")

@@ -4,14 +4,16 @@
 //
 //     trace-model [OPERATIONS [SEED]]
 //
-// First, chips one after the other.  Then two runs.  Taking turns: the two cores hand a baton to each other at random, so the order of all operations is known
-// and every count, record and summary must equal the model's.  At once: both cores run freely; what must hold in any order
-// is checked (the live set, totals, each core's own order).
+// First, chips one after the other, and the merge of the cores' rings alone (merge_model.c).  Then three runs.  Taking turns: the
+// two cores hand a baton to each other at random, so the order of all operations is known and every count, record and summary
+// must equal the model's.  At once: both cores run freely; what must hold in any order is checked (the live set, totals, each
+// core's own order).  Handing over: each core frees what the other one allocated, and every free must find its record.
 // It can find: wrong order between cores, lost or doubled events, wrong records after reuse of addresses and overflow,
 // wrong states.  It cannot find: errors in what is printed (the golden files are for that).
 // Exit status 0, or 1 with a line that names the operation.  Prints its seed.
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,16 +26,17 @@
 #include "esp_heap_trace.h"
 #include "heapline_chip.h"
 #include "heapline_trace.h"
+#include "model.h"
 #include "naive_list.h"
 
 enum { CORES = 2, SLOTS = 48, STACK_BYTES = 1024 };
 
 static struct hl_chip *chip;
 static uint64_t operations = 1000000;
-static uint64_t seed;
+uint64_t seed;
 static heap_trace_record_t records[1 << 16];
 
-static uint64_t next_random(uint64_t *state) {
+uint64_t next_random(uint64_t *state) {
     uint64_t value = *state;
     value ^= value >> 12;
     value ^= value << 25;
@@ -42,18 +45,18 @@ static uint64_t next_random(uint64_t *state) {
     return value * 0x2545F4914F6CDD1Du;
 }
 
-static unsigned below(uint64_t *state, unsigned limit) {
+unsigned below(uint64_t *state, unsigned limit) {
     return (unsigned)((next_random(state) >> 33) % limit);
 }
 
-static _Noreturn void fail(uint64_t operation, const char *what, long long expected, long long actual) {
+_Noreturn void fail(uint64_t operation, const char *what, long long expected, long long actual) {
     printf("operation %llu: %s: expected %lld, got %lld (seed %llu)\n", (unsigned long long)operation, what, expected,
            actual, (unsigned long long)seed);
     fflush(stdout);
     _Exit(1);
 }
 
-static void check(uint64_t operation, const char *what, size_t expected, size_t actual) {
+void check(uint64_t operation, const char *what, size_t expected, size_t actual) {
     if (expected != actual)
         fail(operation, what, (long long)expected, (long long)actual);
 }
@@ -235,6 +238,67 @@ static void check_freely(void) {
         fail(operations, "frees", (long long)frees, (long long)sum.total_frees);
 }
 
+// Handing over.
+
+enum { MAILBOX = 4 };
+
+// One for each direction: what was allocated there, not taken yet.
+static struct {
+    _Alignas(64) _Atomic(void *) blocks[MAILBOX];
+} mailboxes[CORES];
+
+// Frees what the other core has sent, if anything: it takes `position` blocks in all.
+static bool take_one(unsigned core, uint64_t position) {
+    _Atomic(void *) *place = &mailboxes[1 - core].blocks[position % MAILBOX];
+    // Acquire: pairs with the release in send_one; the block is seen as it was left.
+    void *block = atomic_load_explicit(place, memory_order_acquire);
+    if (!block)
+        return false;
+    atomic_store_explicit(place, NULL, memory_order_relaxed);
+    heap_caps_free(block);
+    return true;
+}
+
+static bool send_one(unsigned core, uint64_t position, uint64_t *state) {
+    _Atomic(void *) *place = &mailboxes[core].blocks[position % MAILBOX];
+    // Relaxed: null is all that matters.
+    if (atomic_load_explicit(place, memory_order_relaxed))
+        return false;
+    void *block = heap_caps_malloc(1 + below(state, 200), MALLOC_CAP_DEFAULT);
+    if (!block)
+        fail(position, "malloc failed", 1, 0);
+    atomic_store_explicit(place, block, memory_order_release);
+    return true;
+}
+
+static void hand_over(void *context) {
+    unsigned core = *(const unsigned *)context;
+    uint64_t state = seed * 2 + core + 1, sent = 0, taken = 0;
+    while (sent < operations / 4 || taken < operations / 4) {
+        bool moves = sent < operations / 4 && send_one(core, sent, &state);
+        sent += moves;
+        if (taken < operations / 4 && take_one(core, taken)) {
+            taken++;
+            moves = true;
+        }
+        if (!moves)
+            sched_yield();
+    }
+}
+
+static void check_handed_over(void) {
+    heap_trace_summary_t sum;
+    heap_trace_summary(&sum);
+    // Each of the tasks has two blocks of its own.
+    uint64_t blocks = operations / 4 * 2 + 2 * CORES;
+    check(operations, "records of what was handed over", 0, heap_trace_get_count());
+    check(operations, "allocations", blocks, sum.total_allocations);
+    check(operations, "frees", blocks, sum.total_frees);
+    if (sum.high_water_mark > 2 * (CORES * MAILBOX + CORES) + 2 * CORES)
+        fail(operations, "more at a time than there is room for", 2 * (CORES * MAILBOX + CORES) + 2 * CORES,
+             (long long)sum.high_water_mark);
+}
+
 struct runner {
     void (*function)(void *);
     unsigned core;
@@ -290,6 +354,7 @@ int main(int argc, char **argv) {
     seed = argc > 2 ? strtoull(argv[2], NULL, 0) : (uint64_t)now.tv_nsec;
     printf("seed %llu, %llu operations\n", (unsigned long long)seed, (unsigned long long)operations);
     check_chip_after_chip();
+    merge_model(operations);
     struct hl_chip_options options = {.target = "esp32", .idf = HL_IDF_5_5};
     hl_port_use_tasks(&options.port);
     if (hl_chip_create(&options, &chip) != 0)
@@ -321,18 +386,21 @@ int main(int argc, char **argv) {
     heap_trace_init_standalone(records, sizeof records / sizeof records[0]);
     heap_trace_start(HEAP_TRACE_LEAKS);
     heap_trace_stop();
-    pthread_t threads[CORES];
-    struct runner runners[CORES] = {{run_freely, 0}, {run_freely, 1}};
     heap_trace_resume();
-    for (unsigned core = 0; core < CORES; core++)
-        pthread_create(&threads[core], NULL, run_core, &runners[core]);
-    for (unsigned core = 0; core < CORES; core++)
-        pthread_join(threads[core], NULL);
+    run_on_both(run_freely);
     heap_trace_stop();
     // The tasks' own four blocks were traced, too, and are gone again.
     alone[0].allocations += 4;
     alone[0].frees += 4;
     check_freely();
+    hl_heap_trace_detach();
+
+    hl_heap_trace_attach(chip, 0, false);
+    heap_trace_init_standalone(records, 1000);
+    heap_trace_start(HEAP_TRACE_LEAKS);
+    run_on_both(hand_over);
+    heap_trace_stop();
+    check_handed_over();
     hl_heap_trace_detach();
     printf("ok\n");
     return 0;

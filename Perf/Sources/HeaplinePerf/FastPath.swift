@@ -11,10 +11,12 @@ internal import Foundation
 
 struct FastPath {
     static let entries = ["malloc", "free", "calloc", "realloc"]
-    /// Where the first two go on when recording or counting, if the compiler left that a function of its own.
-    static let continuations = ["malloc_recorded", "free_recorded", "malloc_counted", "free_counted"]
+    /// Where they go on when recording or counting, if the compiler left that a function of its own.
+    static let continuations = entries.map { $0 + "_recorded" } + entries.map { $0 + "_counted" }
     /// What the straight path may call by name: the capture of a stack, and what counts and samples. Calls through a pointer go to the next allocator.
-    static let allowed: Set<String> = ["hl_stack_capture", "hl_record_alloc_otherwise", "hl_record_free_otherwise"]
+    static let allowed: Set<String> = [
+        "hl_stack_capture", "hl_record_alloc_otherwise", "hl_record_free_otherwise", "realloc_otherwise",
+    ]
 
     struct Row: Equatable {
         var entry: String

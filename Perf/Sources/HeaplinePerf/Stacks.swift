@@ -127,7 +127,7 @@ struct Stacks {
         guard let compiler = tools.compiler else { return [] }
         let sources = "\(tools.root)/Sources"
         let names = [
-            "stack", "stack_ids", "intern", "unwind_rule", "unwind_step", "unwind_cfi", "unwind_expression", "unwind_find",
+            "stack", "stack_ids", "stack_straight", "stack_cache", "intern", "unwind_rule", "unwind_step", "unwind_cfi", "unwind_expression", "unwind_find",
             "unwind_module", "platform_linux",
         ]
         var arguments =

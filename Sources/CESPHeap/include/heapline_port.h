@@ -67,9 +67,11 @@ struct hl_traced_call {
 /// Sees every traced call of one chip. No lock is held during the calls.
 struct hl_tracer {
     void *_Nullable context;
-    /// Before the base function.
+    /// Before a base function that allocates and does nothing else.
+    void (*_Nullable before_allocation)(void *_Nullable context, struct hl_chip *chip, struct hl_traced_call *call);
+    /// Before free and realloc.
     void (*before)(void *_Nullable context, struct hl_chip *chip, struct hl_traced_call *call);
-    /// After it, with its result (null for HL_ENTRY_FREE).
+    /// After the base function, with its result; not after HL_ENTRY_FREE.
     void (*after)(void *_Nullable context, struct hl_chip *chip, struct hl_traced_call *call,
                   void *_Nullable result);
     /// The chip is about to be destroyed; it calls nothing of this afterwards.

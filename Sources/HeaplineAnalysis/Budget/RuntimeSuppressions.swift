@@ -29,29 +29,53 @@ public enum RuntimeSuppressions {
 
     /// Answers the same for many stacks of one tree, and looks at each frame once.
     struct Owners {
+        private struct Facts {
+            var rules: [Int]  // those that match, in their order
+            var isSystem: Bool
+            var isSwift: Bool
+        }
         private let tree: CallTree
-        private var known: [Int: (rule: Int?, isSystem: Bool)] = [:]
+        private var known: [Facts?]
 
-        init(_ tree: CallTree) { self.tree = tree }
+        init(_ tree: CallTree) {
+            self.tree = tree
+            known = Array(repeating: nil, count: tree.frames.count)
+        }
 
         /// Which runtime keeps what a stack allocated; nil when it is none's.
         mutating func owner(of node: Int) -> String? {
             var indexes: [Int] = []
             tree.forEachFrame(node) { indexes.append($0) }
+            // For each rule the innermost call that it names.
+            var found: [(rule: Int, place: Int)] = []
             var mayOwn = !indexes.isEmpty
-            var hasRule = false
-            for index in indexes {
-                let facts = known[index] ?? look(tree.frames[index])
-                known[index] = facts
-                if facts.rule != nil { hasRule = true }
+            for (place, index) in indexes.enumerated() {
+                if known[index] == nil { known[index] = look(tree.frames[index]) }
+                guard let facts = known[index] else { continue }
+                for rule in facts.rules where !found.contains(where: { $0.rule == rule }) { found.append((rule, place)) }
                 if !facts.isSystem { mayOwn = false }
             }
             // Most stacks have neither a function of the list nor only system libraries.
-            return hasRule || mayOwn ? RuntimeSuppressions.owner(of: indexes.map { tree.frames[$0] }) : nil
+            for (rule, place) in found.sorted(by: { $0.rule < $1.rule }) where isExcused(indexes[..<place], indexes[place]) {
+                return RuntimeSuppressions.functions[rule].owner
+            }
+            return mayOwn ? RuntimeSuppressions.owner(of: indexes.map { tree.frames[$0] }) : nil
         }
 
-        private func look(_ frame: SymbolFrame) -> (rule: Int?, isSystem: Bool) {
-            (RuntimeSuppressions.functions.firstIndex { $0.matches(frame) }, RuntimeSuppressions.isSystem(frame))
+        /// Whether all that a function called is its own module's, or a library's that allocates for its callers.
+        private func isExcused(_ inner: ArraySlice<Int>, _ function: Int) -> Bool {
+            inner.allSatisfy { index in
+                known[index].map { $0.isSystem || $0.isSwift } == true || tree.frames[index].module == tree.frames[function].module
+            }
+        }
+
+        private func look(_ frame: SymbolFrame) -> Facts {
+            let base = RuntimeSuppressions.base(frame.function)
+            let file = RuntimeSuppressions.file(frame.module)
+            let functions = RuntimeSuppressions.functions
+            return Facts(
+                rules: functions.indices.filter { functions[$0].matches(frame.function, base, file) },
+                isSystem: RuntimeSuppressions.isSystem(frame), isSwift: RuntimeSuppressions.isSwift(frame))
         }
     }
 
@@ -63,10 +87,15 @@ public enum RuntimeSuppressions {
         var module: String
 
         func matches(_ frame: SymbolFrame) -> Bool {
-            guard isPrefix ? frame.function.hasPrefix(name) : RuntimeSuppressions.base(frame.function) == name else {
-                return false
-            }
-            return module.isEmpty || RuntimeSuppressions.file(frame.module).hasPrefix(module)
+            matches(frame.function, RuntimeSuppressions.base(frame.function), RuntimeSuppressions.file(frame.module))
+        }
+
+        /// - Parameters:
+        ///   - base: the function's name alone.
+        ///   - file: the name of the module's file.
+        func matches(_ function: String, _ base: Substring, _ file: Substring) -> Bool {
+            guard isPrefix ? function.hasPrefix(name) : base == name else { return false }
+            return module.isEmpty || file.hasPrefix(module)
         }
     }
 
@@ -124,7 +153,7 @@ public enum RuntimeSuppressions {
     }
 
     /// Whether a call is of Swift's own libraries, which allocate for whoever calls them.
-    private static func isSwift(_ frame: SymbolFrame) -> Bool {
+    fileprivate static func isSwift(_ frame: SymbolFrame) -> Bool {
         let name = file(frame.module)
         return ["libswift", "libdispatch", "libFoundation", "lib_Foundation"].contains { name.hasPrefix($0) }
     }

@@ -77,6 +77,8 @@ public struct Histogram: Sendable {
     }
 
     /// The counters while they grow.
+    ///
+    ///   the sum of a class of one value == its count * that value, so it is not kept
     struct Counters: ~Copyable {
         private var counts = Slab<UInt64>(capacity: Histogram.classCount)
         private var sums = Slab<UInt64>(capacity: Histogram.classCount)
@@ -88,6 +90,10 @@ public struct Histogram: Sendable {
 
         @inline(__always)
         mutating func add(_ value: UInt64, weight: UInt64 = 1) {
+            if value < Histogram.exactBelow {
+                counts[Int(truncatingIfNeeded: value)] &+= weight
+                return
+            }
             let index = Histogram.index(value)
             counts[index] &+= weight
             sums[index] &+= value &* weight
@@ -106,8 +112,9 @@ public struct Histogram: Sendable {
         func histogram(unit: UInt64 = 1) -> Histogram {
             var result = Histogram()
             for index in 0..<Histogram.classCount where counts[index] > 0 {
-                result.classes.append(
-                    Class(range: Histogram.range(index), count: counts[index] / unit, sum: sums[index] / unit))
+                let range = Histogram.range(index)
+                let sum = range.count == 1 ? range.lowerBound &* counts[index] : sums[index]
+                result.classes.append(Class(range: range, count: counts[index] / unit, sum: sum / unit))
             }
             return result
         }

@@ -57,7 +57,8 @@ public final class History {
     /// Why totals may not be the whole truth; empty when they are.
     public let gaps: [Gap]
 
-    private let live: [LiveTableBox]
+    /// The live blocks of each process.
+    let live: [LiveTableBox]
 
     init(
         trace: Trace, options: HistoryOptions, totals: Totals, processTotals: [Totals], sites: [Site],
@@ -94,11 +95,7 @@ public final class History {
         for box in live {
             let clock = trace.processes[box.process].clock
             box.table.forEach { block in
-                body(
-                    Block(
-                        process: box.process, address: block.address, size: block.size, site: Int(block.site),
-                        thread: Int(block.thread), time: clock.nanoseconds(block.ticks),
-                        reallocations: Int(block.stamp & 0xff)))
+                body(Block(block, box.process, clock))
             }
         }
     }
@@ -108,6 +105,7 @@ public final class History {
 final class LiveTableBox {
     let process: Int
     let table: LiveTable
+    private(set) lazy var byAddress = AddressOrder(table)
 
     init(process: Int, table: consuming LiveTable) {
         self.process = process
@@ -182,6 +180,14 @@ public struct Block: Sendable, Hashable {
     public var time: UInt64
     /// How many reallocations led to it; 255 stands for that many or more.
     public var reallocations: Int
+}
+
+extension Block {
+    init(_ block: LiveBlock, _ process: Int, _ clock: Clock) {
+        self.init(
+            process: process, address: block.address, size: block.size, site: Int(block.site), thread: Int(block.thread),
+            time: clock.nanoseconds(block.ticks), reallocations: Int(block.stamp & 0xff))
+    }
 }
 
 /// One thread, or a task of an emulated chip.

@@ -18,8 +18,9 @@
 // So a search may end at the first group that nobody passed, and a removal leaves nothing behind.
 //
 // There are 8 shards, by the hash's top bits. Within a shard home grows with the hash (home = hash * groups / 2^32), so
-// sizes need not be powers of two: a shard grows by a quarter when it is 80 % full, and only that shard is in memory twice
-// while it does. So for each block there are at most (32 + 16/15) / 0.64 = 52 bytes, and an eighth more while a shard grows.
+// sizes need not be powers of two: a shard grows by a fifth when it is 70 % full, and only that shard is in memory twice
+// while it does. So for each block there are at most (32 + 16/15) / 0.583 = 57 bytes, and 6 more while a shard grows. Fuller tables were
+// measured: from 75 % on so many groups have been passed that looking further costs more than the memory saves.
 
 internal import CHeaplineFormat
 internal import Glibc
@@ -73,51 +74,91 @@ struct LiveTable: ~Copyable {
         return sum
     }
 
-    /// Starts loading the tags among which `address` is or would be.
+    /// Starts loading the tags among which the block of this hash is or would be.
     @inline(__always)
-    func prefetchTags(_ address: UInt64) {
-        let hash = Self.hash(address)
+    func prefetchTags(_ hash: UInt64) {
         let shard = unsafe shards + Self.shard(hash)
         let group = unsafe Int(Self.home(hash, shard.pointee.groups))
         unsafe hl_prefetch(shard.pointee.tags + group &* Self.groupTags)
     }
 
-    /// Starts loading the block at `address`, whose tags have been; worth it once the table is larger than the caches.
+    /// Starts loading the block of this hash, or the slot for it when it `isNew`; its tags have been loaded. Worth it once the table is
+    /// larger than the caches.
     @inline(__always)
-    func prefetch(_ address: UInt64) {
-        let hash = Self.hash(address)
+    func prefetch(_ hash: UInt64, isNew: Bool) {
         let shard = unsafe shards + Self.shard(hash)
         let group = unsafe Int(Self.home(hash, shard.pointee.groups))
-        let found = unsafe hl_match15(shard.pointee.tags + group &* Self.groupTags, Self.tag(hash))
+        let found = unsafe hl_match15(shard.pointee.tags + group &* Self.groupTags, isNew ? 0 : Self.tag(hash))
         let slot = (found | 1 << 14).trailingZeroBitCount
         unsafe hl_prefetch(shard.pointee.slots + (group &* Self.groupSlots &+ slot))
+    }
+
+    /// Adds a block unless one is alive at its address.
+    ///
+    /// - Returns: whether it was added.
+    @inline(__always)
+    mutating func insertNew(_ block: LiveBlock, _ hash: UInt64) -> Bool {
+        let shard = unsafe shards + Self.shard(hash)
+        let group = unsafe Int(Self.home(hash, shard.pointee.groups))
+        let bytes = unsafe shard.pointee.tags + group &* Self.groupTags
+        let tag = Self.tag(hash)
+        // Nearly always: nothing looks like it, nobody passed, there is room.
+        let empty = unsafe hl_match15(bytes, 0)
+        guard unsafe hl_match15(bytes, tag) == 0, unsafe bytes[Self.passed] == 0, empty != 0,
+            unsafe shard.pointee.count < shard.pointee.limit
+        else { return insertNewSlowly(block, hash) }
+        let slot = empty.trailingZeroBitCount
+        unsafe bytes[slot] = tag
+        unsafe shard.pointee.slots[group &* Self.groupSlots &+ slot] = block
+        unsafe shard.pointee.count &+= 1
+        return true
+    }
+
+    @inline(never)
+    private mutating func insertNewSlowly(_ block: LiveBlock, _ hash: UInt64) -> Bool {
+        let shard = unsafe shards + Self.shard(hash)
+        if unsafe find(block.address, hash, shard) >= 0 { return false }
+        if unsafe shard.pointee.count >= shard.pointee.limit { grow(Self.shard(hash)) }
+        unsafe Self.put(block, hash, shard)
+        unsafe shard.pointee.count &+= 1
+        return true
     }
 
     /// Adds a block. When one was alive at its address already, that one is replaced and put into `old`.
     ///
     /// - Returns: whether one was replaced.
-    @inline(__always)
+    @inline(never)
     mutating func insert(_ block: LiveBlock, replaced old: inout LiveBlock) -> Bool {
         let hash = Self.hash(block.address)
+        if insertNew(block, hash) { return false }
         let shard = unsafe shards + Self.shard(hash)
-        if unsafe shard.pointee.count >= shard.pointee.limit { grow(Self.shard(hash)) }
         let place = unsafe find(block.address, hash, shard)
-        if place >= 0 {
-            unsafe old = shard.pointee.slots[place]
-            unsafe shard.pointee.slots[place] = block
-            return true
-        }
-        unsafe Self.put(block, hash, shard)
-        unsafe shard.pointee.count &+= 1
-        return false
+        unsafe old = shard.pointee.slots[place]
+        unsafe shard.pointee.slots[place] = block
+        return true
     }
 
     /// Takes out the block at `address` and puts it into `block`.
     ///
     /// - Returns: whether there was one.
     @inline(__always)
-    mutating func remove(_ address: UInt64, into block: inout LiveBlock) -> Bool {
-        let hash = Self.hash(address)
+    mutating func remove(_ address: UInt64, _ hash: UInt64, into block: inout LiveBlock) -> Bool {
+        let shard = unsafe shards + Self.shard(hash)
+        let group = unsafe Int(Self.home(hash, shard.pointee.groups))
+        let bytes = unsafe shard.pointee.tags + group &* Self.groupTags
+        // Nearly always the first that looks like it in its home is it.
+        let found = unsafe hl_match15(bytes, Self.tag(hash))
+        let slot = (found | 1 << 14).trailingZeroBitCount
+        let place = unsafe shard.pointee.slots + (group &* Self.groupSlots &+ slot)
+        guard found != 0, unsafe place.pointee.address == address else { return removeSlowly(address, hash, into: &block) }
+        unsafe block = place.pointee
+        unsafe bytes[slot] = 0
+        unsafe shard.pointee.count &-= 1
+        return true
+    }
+
+    @inline(never)
+    private mutating func removeSlowly(_ address: UInt64, _ hash: UInt64, into block: inout LiveBlock) -> Bool {
         let shard = unsafe shards + Self.shard(hash)
         let place = unsafe find(address, hash, shard)
         guard place >= 0 else { return false }
@@ -135,10 +176,24 @@ struct LiveTable: ~Copyable {
         return true
     }
 
+    /// The same for callers without the hash.
+    @inline(never)
+    mutating func remove(_ address: UInt64, into block: inout LiveBlock) -> Bool {
+        remove(address, Self.hash(address), into: &block)
+    }
+
     /// Whether a block is alive at `address`.
     func contains(_ address: UInt64) -> Bool {
         let hash = Self.hash(address)
         return unsafe find(address, hash, shards + Self.shard(hash)) >= 0
+    }
+
+    /// The block at `address`.
+    func block(at address: UInt64) -> LiveBlock? {
+        let hash = Self.hash(address)
+        let shard = unsafe shards + Self.shard(hash)
+        let place = unsafe find(address, hash, shard)
+        return place < 0 ? nil : unsafe shard.pointee.slots[place]
     }
 
     /// Calls `body` with every block, in no particular order.
@@ -183,7 +238,6 @@ struct LiveTable: ~Copyable {
     // MARK: Search
 
     /// The slot of the block at `address`, or -1.
-    @inline(__always)
     private func find(_ address: UInt64, _ hash: UInt64, _ shard: UnsafeMutablePointer<Shard>) -> Int {
         let slots = unsafe shard.pointee.slots
         let tags = unsafe shard.pointee.tags
@@ -205,7 +259,6 @@ struct LiveTable: ~Copyable {
     }
 
     /// Puts a block into the first empty slot from its home on.
-    @inline(__always)
     private static func put(_ block: LiveBlock, _ hash: UInt64, _ shard: UnsafeMutablePointer<Shard>) {
         let tags = unsafe shard.pointee.tags
         var group = unsafe Int(home(hash, shard.pointee.groups))
@@ -227,7 +280,7 @@ struct LiveTable: ~Copyable {
 
     /// Two rounds of multiplication: addresses differ in few, neighbouring bits.
     @inline(__always)
-    private static func hash(_ address: UInt64) -> UInt64 {
+    static func hash(_ address: UInt64) -> UInt64 {
         var mixed = address &* 0x9e37_79b9_7f4a_7c15
         mixed ^= mixed >> 32
         return mixed &* 0xd6e8_feb8_6659_fd93
@@ -254,8 +307,9 @@ struct LiveTable: ~Copyable {
 
     private static func make(_ groups: UInt32) -> Shard {
         let largePage = 2 << 20
-        let size = bytes(groups)
-        let isLarge = size >= largePage
+        let isLarge = bytes(groups) >= largePage
+        // To the end of a large page, or the rest, and all tags with it, would lie on small ones.
+        let size = isLarge ? (bytes(groups) + largePage - 1) & ~(largePage - 1) : bytes(groups)
         guard let memory = unsafe aligned_alloc(isLarge ? largePage : 64, size) else {
             preconditionFailure("no memory for the table of live blocks")
         }
@@ -266,7 +320,7 @@ struct LiveTable: ~Copyable {
         unsafe tags.initialize(repeating: 0, count: Int(groups) * groupTags)
         return unsafe Shard(
             slots: memory.bindMemory(to: LiveBlock.self, capacity: slots), tags: tags, groups: groups, count: 0,
-            limit: UInt32(slots * 4 / 5))
+            limit: UInt32(slots * 7 / 10))
     }
 
     private static func forEach(_ shard: Shard, _ body: (LiveBlock) -> Void) {
@@ -280,8 +334,8 @@ struct LiveTable: ~Copyable {
     @inline(never)
     private mutating func grow(_ index: Int) {
         let old = unsafe shards[index]
-        // By a quarter; from small beginnings by more, so that small shards do not crawl. Multiples of 4 keep tags aligned.
-        unsafe shards[index] = Self.make((old.groups + max(old.groups / 4, 4)) & ~3)
+        // By a fifth; from small beginnings by more, so that small shards do not crawl. Multiples of 4 keep tags aligned.
+        unsafe shards[index] = Self.make((old.groups + max(old.groups < 256 ? old.groups : old.groups / 5, 4)) & ~3)
         unsafe shards[index].count = old.count
         Self.forEach(old) { unsafe Self.put($0, Self.hash($0.address), shards + index) }
         unsafe free(old.slots)

@@ -28,6 +28,18 @@ struct SharedHistory: ~Copyable {
     var peakNumber: UInt64 = 0
     var peakTicks: UInt64 = 0
     var peakProcess = 0
+
+    /// More bytes are alive than at any other moment of this span of time.
+    @inline(__always)
+    mutating func rise(_ now: Timeline.Now, _ ticks: UInt64, _ process: Int) {
+        timeline.maxLiveBytes = now.liveBytes
+        guard now.liveBytes > peakBytes else { return }
+        peakBytes = now.liveBytes
+        peakBlocks = now.liveBlocks
+        peakNumber &+= 1
+        peakTicks = ticks
+        peakProcess = process
+    }
 }
 
 /// The stack that a site stands for.
@@ -101,42 +113,163 @@ struct ProcessHistory: ~Copyable {
 
     /// Takes in records of this process in time order.
     mutating func consume(_ records: UnsafeBufferPointer<hl_record>, _ shared: inout SharedHistory) {
-        // Far enough ahead for a load from memory, near enough to be still there: first the tags, then the block they lead to.
-        let ahead = 12
-        let farAhead = 28
-        let isLarge = liveBlocks > 8192
-        let count = records.count
-        for index in 0..<count {
-            let record = unsafe records[index]
-            if isLarge, index &+ ahead < count {
-                if index &+ farAhead < count { unsafe live.prefetchTags(records[index &+ farAhead].address) }
-                unsafe live.prefetch(records[index &+ ahead].address)
-            }
-            let ticks = record.time_kind >> 8
-            if ticks >= bucketEndTicks { crossBucket(ticks, &shared) }
-            lastTicks = ticks
-            switch UInt32(truncatingIfNeeded: record.time_kind & 0xff) {
-            case HL_KIND_ALLOC.rawValue:
-                allocate(record, ticks, chain: 0, &shared)
-            case HL_KIND_FREE.rawValue:
-                let thread = thread(record.thread)
-                if ticks <= inversions.lateUntil, settleLateFree(record.address, ticks, by: thread) { continue }
-                var block = LiveBlock(address: 0, size: 0, stamp: 0, site: 0, thread: 0)
-                if live.remove(record.address, into: &block) {
-                    release(block, ticks, freedBy: thread, &shared)
-                    if record.stack != HL_ROOT_NONE.rawValue { remember(block, freedAt: record.stack, &shared) }
-                } else {
-                    freeOfNothing(record.address, ticks, by: thread)
+        events &+= UInt64(records.count)
+        unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: Self.hashRing) { ring in
+            let hashes = ring.baseAddress!
+            let isLarge = liveBlocks > 8192
+            if isLarge {
+                for index in 0..<min(Self.farAhead, records.count) {
+                    let hash = unsafe LiveTable.hash(records[index].address)
+                    unsafe hashes[index] = hash
+                    live.prefetchTags(hash)
                 }
-            default:
-                rare(record, ticks, &shared)
+            }
+            var index = 0
+            while index < records.count {
+                index = unsafe quickly(records, from: index, isLarge ? hashes : nil, &shared)
+                guard index < records.count else { break }
+                unsafe one(records[index], &shared)
+                index &+= 1
             }
         }
-        events &+= UInt64(records.count)
+    }
+
+    // Far enough ahead for a load from memory, near enough to be still there: first the tags, then the block they lead to.
+    private static let ahead = 32
+    private static let farAhead = 64
+    private static let hashRing = 128
+
+    /// Takes in plain allocations and frees, up to the first record that is anything else; returns its index. Sums that every event
+    /// changes are in variables meanwhile.
+    ///
+    ///   every sum of this process - the same of all processes == constant, as long as only this one is taken in
+    ///
+    /// - Parameter hashes: those of the records up to `farAhead` before this one, by index modulo `hashRing`; nil when the table is small.
+    private mutating func quickly(
+        _ records: UnsafeBufferPointer<hl_record>, from start: Int, _ hashes: UnsafeMutablePointer<UInt64>?, _ shared: inout SharedHistory
+    ) -> Int {
+        guard weight == nil else { return start }
+        let count = records.count
+        var now = shared.now
+        let others = now.liveBytes &- liveBytes
+        var last = lastTicks
+        var ofOwner: UInt64 = 0  // temporary blocks
+        // What ends the run: a bucket of the timeline, or half an inversion to be settled.
+        let endTicks = bucketEndTicks
+        let settledTicks = max(inversions.earlyUntil, inversions.lateUntil)
+        var index = start
+        loop: while index < count {
+            let record = unsafe records.baseAddress! + index
+            let address = unsafe record.pointee.address
+            let hash: UInt64
+            if let hashes = unsafe hashes {
+                let far = index &+ Self.farAhead
+                if far < count {
+                    let ahead = unsafe LiveTable.hash(records[far].address)
+                    unsafe hashes[far & (Self.hashRing - 1)] = ahead
+                    live.prefetchTags(ahead)
+                }
+                let near = index &+ Self.ahead
+                if near < count {
+                    let isNew = unsafe records[near].time_kind & 0xff == UInt64(HL_KIND_ALLOC.rawValue)
+                    live.prefetch(unsafe hashes[near & (Self.hashRing - 1)], isNew: isNew)
+                }
+                hash = unsafe hashes[index & (Self.hashRing - 1)]
+            } else {
+                hash = LiveTable.hash(address)
+            }
+            let ticks = unsafe record.pointee.time_kind >> 8
+            guard ticks < endTicks, ticks > settledTicks || settledTicks == 0 else { break }
+            let thread = unsafe Int(record.pointee.thread)
+            guard thread < threads.count else { break }
+            switch unsafe UInt32(truncatingIfNeeded: record.pointee.time_kind & 0xff) {
+            case HL_KIND_ALLOC.rawValue:
+                let stack = unsafe Int(record.pointee.stack)
+                guard address != 0, stack < nodeCount, siteOf[stack] != 0 else { break loop }
+                let site = siteOf[stack] &- 1
+                let size = unsafe record.pointee.size
+                let block = LiveBlock(address: address, size: size, stamp: ticks << 8, site: site, thread: UInt32(truncatingIfNeeded: thread))
+                guard live.insertNew(block, hash) else { break loop }
+                shared.sites[Int(site)].allocated(size, shared.peakNumber)
+                threads[thread].allocated(address, size)
+                shared.sizes.add(size)
+                now.allocations &+= 1
+                now.bytesAllocated &+= size
+                now.liveBlocks &+= 1
+                now.liveBytes &+= size
+                if now.liveBytes &- others > peakBytes {
+                    peakBytes = now.liveBytes &- others
+                    peakBlocks = liveBlocks &+ now.liveBlocks &- shared.now.liveBlocks
+                    peakTicks = ticks
+                }
+                if now.liveBytes > shared.timeline.maxLiveBytes { shared.rise(now, ticks, id) }
+            case HL_KIND_FREE.rawValue:
+                guard unsafe record.pointee.stack == HL_ROOT_NONE.rawValue else { break loop }
+                var block = LiveBlock(address: 0, size: 0, stamp: 0, site: 0, thread: 0)
+                guard live.remove(address, hash, into: &block) else { break loop }
+                let owner = Int(block.thread)
+                shared.sites[Int(block.site)].freed(block.size, shared.peakNumber)
+                threads[owner].lost(block.size)
+                threads[thread].frees &+= 1
+                if thread != owner { threads[thread].foreignFrees &+= 1 }
+                if threads[owner].lastAllocation == address {
+                    threads[owner].lastAllocation = 0
+                    threads[owner].temporary &+= 1
+                    shared.sites[Int(block.site)].temporary &+= 1
+                    ofOwner &+= 1
+                }
+                shared.lifetimes.add(nanoseconds(ticks &- min(block.ticks, ticks)))
+                now.frees &+= 1
+                now.liveBlocks &-= 1
+                now.liveBytes &-= block.size
+            default:
+                break loop
+            }
+            last = ticks
+            index &+= 1
+        }
+        lastTicks = last
+        temporary &+= ofOwner
+        allocations &+= now.allocations &- shared.now.allocations
+        bytes &+= now.bytesAllocated &- shared.now.bytesAllocated
+        frees &+= now.frees &- shared.now.frees
+        liveBlocks &+= now.liveBlocks &- shared.now.liveBlocks
+        liveBytes &+= now.liveBytes &- shared.now.liveBytes
+        shared.now = now
+        return index
+    }
+
+    /// Takes in any record.
+    @inline(never)
+    private mutating func one(_ record: hl_record, _ shared: inout SharedHistory) {
+        let ticks = record.time_kind >> 8
+        if ticks >= bucketEndTicks { crossBucket(ticks, &shared) }
+        lastTicks = ticks
+        switch UInt32(truncatingIfNeeded: record.time_kind & 0xff) {
+        case HL_KIND_ALLOC.rawValue:
+            allocate(record, ticks, chain: 0, &shared)
+        case HL_KIND_FREE.rawValue:
+            let thread = thread(record.thread)
+            if ticks <= inversions.lateUntil, settleLateFree(record.address, ticks, by: thread) { return }
+            var block = LiveBlock(address: 0, size: 0, stamp: 0, site: 0, thread: 0)
+            if live.remove(record.address, into: &block) {
+                release(block, ticks, freedBy: thread, &shared)
+                if record.stack != HL_ROOT_NONE.rawValue { remember(block, freedAt: record.stack, &shared) }
+            } else {
+                freeOfNothing(record.address, ticks, by: thread)
+            }
+        default:
+            rare(record, ticks, &shared)
+        }
+    }
+
+    /// A span of time. Ticks are below 2^56, so they are the same as a signed number, which is converted at once.
+    @inline(__always)
+    private func nanoseconds(_ ticks: UInt64) -> UInt64 {
+        UInt64(Double(Int64(bitPattern: ticks)) * nanosecondsPerTick)
     }
 
     /// A new block, by malloc or at the end of a reallocation.
-    @inline(__always)
     mutating func allocate(_ record: hl_record, _ ticks: UInt64, chain: UInt64, _ shared: inout SharedHistory) {
         guard record.address != 0 else {
             failures &+= 1
@@ -187,20 +320,10 @@ struct ProcessHistory: ~Copyable {
             peakBlocks = liveBlocks
             peakTicks = ticks
         }
-        if shared.now.liveBytes > shared.timeline.maxLiveBytes {
-            shared.timeline.maxLiveBytes = shared.now.liveBytes
-            if shared.now.liveBytes > shared.peakBytes {
-                shared.peakBytes = shared.now.liveBytes
-                shared.peakBlocks = shared.now.liveBlocks
-                shared.peakNumber &+= 1
-                shared.peakTicks = ticks
-                shared.peakProcess = id
-            }
-        }
+        if shared.now.liveBytes > shared.timeline.maxLiveBytes { shared.rise(shared.now, ticks, id) }
     }
 
     /// A block's end, once it is out of the table. `freedBy` is nil when nobody is known to have done it.
-    @inline(__always)
     mutating func release(_ block: LiveBlock, _ ticks: UInt64, freedBy: Int?, _ shared: inout SharedHistory) {
         var count: UInt64 = 1
         var size = block.size
@@ -225,7 +348,7 @@ struct ProcessHistory: ~Copyable {
                 temporary &+= count
             }
             let age = ticks &- min(block.ticks, ticks)
-            shared.lifetimes.add(UInt64(Double(age) * nanosecondsPerTick), weight: count)
+            shared.lifetimes.add(nanoseconds(age), weight: count)
         }
         shared.now.frees &+= count
         shared.now.liveBlocks &-= count

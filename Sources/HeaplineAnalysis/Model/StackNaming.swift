@@ -61,7 +61,9 @@ final class StackNaming {
         for site in history.sites { want(site.process, site.stack) }
         for release in history.releases { want(history.sites[release.site].process, release.stack) }
         let symbolizer = Symbolizer(options: options.dated(trace), embedded: trace.embeddedSymbols())
-        for (image, asked) in wishes.sorted(by: { $0.key.path < $1.key.path }) {
+        let byPath = wishes.sorted { $0.key.path < $1.key.path }
+        symbolizer.prepare(byPath.map { ($0.key, $0.value.map(\.address)) })
+        for (image, asked) in byPath {
             let found = symbolizer.symbolize(module: image, addresses: asked.map(\.address), kind: .instruction)
             var known: [UInt64: Int32] = [:]
             for (wish, frames) in zip(asked, found) {

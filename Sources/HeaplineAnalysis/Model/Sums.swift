@@ -31,22 +31,57 @@ struct SiteSums: BitwiseCopyable {
             touched = peak
         }
     }
+
+    /// A block was allocated.
+    @inline(__always)
+    mutating func allocated(_ size: UInt64, _ peak: UInt64) {
+        settle(peak)
+        allocations &+= 1
+        bytes &+= size
+        liveBlocks &+= 1
+        liveBytes &+= size
+    }
+
+    /// One of its blocks was freed.
+    @inline(__always)
+    mutating func freed(_ size: UInt64, _ peak: UInt64) {
+        settle(peak)
+        liveBlocks &-= 1
+        liveBytes &-= size
+    }
 }
 
 /// Sums of one thread.
 struct ThreadSums: BitwiseCopyable {
-    var allocations: UInt64 = 0
+    var allocations: UInt64 = 0  // these four change together
     var bytes: UInt64 = 0
+    var liveBlocks: UInt64 = 0
+    var liveBytes: UInt64 = 0
     var frees: UInt64 = 0
     var foreignFrees: UInt64 = 0  // of blocks that another thread allocated
     var temporary: UInt64 = 0
-    var liveBlocks: UInt64 = 0
-    var liveBytes: UInt64 = 0
     var lastAllocation: UInt64 = 0  // address of its newest block
     var firstTicks: UInt64 = .max
     var lastTicks: UInt64 = 0
     var pending: Int32 = -1  // newest reallocation under way, an index into ProcessHistory.pending
     var site: UInt32 = 0
+
+    /// It allocated a block.
+    @inline(__always)
+    mutating func allocated(_ address: UInt64, _ size: UInt64) {
+        allocations &+= 1
+        bytes &+= size
+        liveBlocks &+= 1
+        liveBytes &+= size
+        lastAllocation = address
+    }
+
+    /// A block that it allocated ended.
+    @inline(__always)
+    mutating func lost(_ size: UInt64) {
+        liveBlocks &-= 1
+        liveBytes &-= size
+    }
 }
 
 /// Sums of the reallocations made by one stack.

@@ -60,11 +60,8 @@ public struct Fragmentation: Sendable {
     public init(_ history: History, separation: UInt64 = 1 << 20, pinLimit: Int = 16) {
         var places: [PinPlace] = []
         for process in history.trace.processes where history.processTotals[process.id].liveBlocks > 0 {
-            var blocks: [Extent] = []
-            history.forEachLiveBlock {
-                if $0.process == process.id { blocks.append(Extent(address: $0.address, size: $0.size)) }
-            }
-            blocks.sort { $0.address < $1.address }
+            let order = history.live.first { $0.process == process.id }?.byAddress
+            let blocks = order.map { order in order.addresses.indices.map { Extent(address: order.addresses[$0], size: order.sizes[$0]) } } ?? []
             if process.regions.isEmpty {
                 var first = 0
                 for index in blocks.indices {
@@ -84,11 +81,11 @@ public struct Fragmentation: Sendable {
                 }
             }
         }
-        let wanted = places.prefix(pinLimit)
-        var joined: [Int: [UInt64: UInt64]] = [:]
-        for place in wanted { joined[place.process, default: [:]][place.address] = place.joined }
-        history.forEachLiveBlock { block in
-            if let bytes = joined[block.process]?[block.address] { pins.append(Pin(block: block, joined: bytes)) }
+        for place in places.prefix(pinLimit) {
+            guard let box = history.live.first(where: { $0.process == place.process }), let block = box.table.block(at: place.address)
+            else { continue }
+            let clock = history.trace.processes[place.process].clock
+            pins.append(Pin(block: Block(block, place.process, clock), joined: place.joined))
         }
         pins.sort { ($1.joined, $0.block.process, $0.block.address) < ($0.joined, $1.block.process, $1.block.address) }
     }

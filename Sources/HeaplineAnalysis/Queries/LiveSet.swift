@@ -33,19 +33,21 @@ enum SizeRounding {
 
 /// Live blocks, sorted by address.
 struct LiveSet {
-    private var addresses: [UInt64] = []
-    private var sizes: [UInt64] = []
+    private let addresses: [UInt64]
+    private let sizes: [UInt64]
     private var regions: [Region] = []
+    private var firsts: [UInt32] = []  // for each page of each region: the first block that does not begin before it
     private let rounding: SizeRounding
 
-    /// Blocks with no gap of more than 16 MiB between them.
+    /// Blocks with no gap of more than 2 MiB between them.
     private struct Region {
         var start: UInt64
         var end: UInt64  // of the last block
-        var first: [UInt32] = []  // for each page: the first block that does not begin before it
+        var firstPage: Int  // in `firsts`
+        var pages: Int
     }
-    private static let gap: UInt64 = 16 << 20
-    private static let pageShift: UInt64 = 12
+    private static let gap: UInt64 = 2 << 20
+    private static let pageShift: UInt64 = 9  // few blocks begin on a page of 512 bytes
 
     var count: Int { addresses.count }
     func address(_ index: Int) -> UInt64 { addresses[index] }
@@ -59,20 +61,33 @@ struct LiveSet {
 
     /// - Complexity: O(blocks · log blocks).
     init(_ blocks: [(address: UInt64, size: UInt64)], rounding: SizeRounding = .glibc) {
-        self.rounding = rounding
         let sorted = blocks.sorted { $0.address < $1.address }
-        addresses = sorted.map(\.address)
-        sizes = sorted.map(\.size)
+        self.init(addresses: sorted.map(\.address), sizes: sorted.map(\.size), rounding: rounding)
+    }
+
+    /// - Parameter addresses: in rising order.
+    init(addresses: [UInt64], sizes: [UInt64], rounding: SizeRounding) {
+        self.rounding = rounding
+        self.addresses = addresses
+        self.sizes = sizes
+        var end: UInt64 = 0  // of the open region
         for index in addresses.indices {
             let address = addresses[index]
-            if regions.isEmpty || address > regions[regions.count - 1].end &+ Self.gap {
-                regions.append(Region(start: address & ~((1 << Self.pageShift) - 1), end: address))
+            if regions.isEmpty || address > end &+ Self.gap {
+                if !regions.isEmpty { regions[regions.count - 1].end = end }
+                regions.append(
+                    Region(start: address & ~((1 << Self.pageShift) - 1), end: address, firstPage: firsts.count, pages: 0))
+                end = address
             }
             let place = regions.count - 1
             let page = Int((address - regions[place].start) >> Self.pageShift)
-            while regions[place].first.count <= page { regions[place].first.append(UInt32(index)) }
-            regions[place].end = max(regions[place].end, address &+ max(sizes[index], 1))
+            while regions[place].pages <= page {
+                firsts.append(UInt32(index))
+                regions[place].pages += 1
+            }
+            end = max(end, address &+ max(sizes[index], 1))
         }
+        if !regions.isEmpty { regions[regions.count - 1].end = end }
     }
 
     /// The block that holds an address, its inside included; nil when none does.
@@ -84,11 +99,11 @@ struct LiveSet {
             if regions[middle].end <= address { low = middle + 1 } else { high = middle }
         }
         guard low < regions.count, regions[low].start <= address else { return nil }
-        let pages = regions[low].first
-        let page = Int((address - regions[low].start) >> Self.pageShift)
+        let region = regions[low]
+        let page = Int((address - region.start) >> Self.pageShift)
         // The last block that begins at or before the address: on this page, or the one before the page's first.
-        var index = page < pages.count ? Int(pages[page]) : limit(of: low)
-        var end = page + 1 < pages.count ? Int(pages[page + 1]) : limit(of: low)
+        var index = page < region.pages ? Int(firsts[region.firstPage + page]) : limit(of: low)
+        var end = page + 1 < region.pages ? Int(firsts[region.firstPage + page + 1]) : limit(of: low)
         while index < end {
             let middle = (index + end) / 2
             if addresses[middle] <= address { index = middle + 1 } else { end = middle }
@@ -98,7 +113,7 @@ struct LiveSet {
     }
 
     private func limit(of region: Int) -> Int {
-        region + 1 < regions.count ? Int(regions[region + 1].first[0]) : addresses.count
+        region + 1 < regions.count ? Int(firsts[regions[region + 1].firstPage]) : addresses.count
     }
 
     /// The index of the block that begins at an address.

@@ -33,7 +33,7 @@ extension CallTree {
     /// Indexes into ``sites`` of the stacks that have any of `measure`, most first.
     public func ranking(by measure: Measure, then second: Measure? = nil, limit: Int = .max) -> [Int] {
         let chosen = sites.indices.filter { measure.value(sites[$0]) > 0 }
-        let ordered = chosen.sorted { a, b in
+        func isBefore(_ a: Int, _ b: Int) -> Bool {
             let (x, y) = (measure.value(sites[a]), measure.value(sites[b]))
             if x != y { return x > y }
             if let second {
@@ -42,7 +42,23 @@ extension CallTree {
             }
             return precedes(sites[a].node, sites[b].node)
         }
-        return Array(ordered.prefix(limit))
+        guard limit < chosen.count / 8 else { return Array(chosen.sorted(by: isBefore).prefix(limit)) }
+        // A few of many: each is compared with the last of the best so far, which settles most of them.
+        var best: [Int] = []
+        for site in chosen {
+            if best.count == limit {
+                guard let last = best.last, isBefore(site, last) else { continue }
+                best.removeLast()
+            }
+            var low = 0
+            var high = best.count
+            while low < high {
+                let middle = (low + high) / 2
+                if isBefore(best[middle], site) { low = middle + 1 } else { high = middle }
+            }
+            best.insert(site, at: low)
+        }
+        return best
     }
 
     /// A total order of stacks by the names of their calls, inner to outer.

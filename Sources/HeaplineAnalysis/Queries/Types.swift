@@ -27,33 +27,62 @@ public struct Types: Sendable {
     /// Sizes are put together in steps of this many bytes.
     public static let sizeStep: UInt64 = 16
 
-    private struct Key: Hashable {
-        var name: TypeNames.Name?
-        var size: UInt64  // 0 with a name
-    }
-
     /// - Complexity: O(live blocks).
     public init(_ history: History, _ verdicts: Verdicts) {
         isExamined = !verdicts.isEmpty
-        var names: [Int: TypeNames] = [:]
-        for process in history.trace.processes { names[process.id] = TypeNames(process, verdicts.image(of: process.id)) }
-        var sums: [Key: Group] = [:]
-        history.forEachLiveBlock { block in
-            let name = verdicts.firstWord(block).flatMap { names[block.process]?.name(firstWord: $0) }
-            let size = name == nil ? (block.size + Self.sizeStep - 1) / Self.sizeStep * Self.sizeStep : 0
-            let key = Key(name: name, size: size)
-            var group = sums[key] ?? Group(
-                name: name?.text ?? String(size), kind: name.map { $0.language == .cxx ? .cxx : .swift } ?? .size, blocks: 0,
-                bytes: 0, leakedBlocks: 0)
-            group.blocks += 1
-            group.bytes &+= block.size
-            switch verdicts.verdict(block) {
-            case .unreachable, .indirect: group.leakedBlocks += 1
-            default: break
-            }
-            sums[key] = group
+        var sums: [Group] = []
+        var named: [TypeNames.Name: Int] = [:]  // indexes into sums
+        var sized: [UInt64: Int] = [:]  // by size in steps
+        var small = [Int](repeating: -1, count: 1 << 12)  // the same for small sizes
+        func group(ofSteps steps: UInt64) -> Int {
+            if steps < UInt64(small.count), small[Int(steps)] >= 0 { return small[Int(steps)] }
+            if let index = sized[steps] { return index }
+            sums.append(Group(name: String(steps &* Self.sizeStep), kind: .size, blocks: 0, bytes: 0, leakedBlocks: 0))
+            sized[steps] = sums.count - 1
+            if steps < UInt64(small.count) { small[Int(steps)] = sums.count - 1 }
+            return sums.count - 1
         }
-        groups = sums.values.sorted { a, b in
+        func group(of name: TypeNames.Name) -> Int {
+            if let index = named[name] { return index }
+            let kind = name.language == .cxx ? Kind.cxx : .swift
+            sums.append(Group(name: name.text, kind: kind, blocks: 0, bytes: 0, leakedBlocks: 0))
+            named[name] = sums.count - 1
+            return sums.count - 1
+        }
+        for box in history.live {
+            let process = history.trace.processes[box.process]
+            let names = TypeNames(process, verdicts.image(of: process.id))
+            let known = verdicts.byNumber(process.id)
+            let isExamined = verdicts.hasVerdicts(process.id)
+            var groupOf: [UInt64: Int] = [:]  // by first words that stand for a type
+            var number = 0
+            box.table.forEach { block in
+                var word: UInt64 = 0
+                var verdict: DumpedBlock.Verdict?
+                if let known {
+                    word = known.firstWord(number)
+                    verdict = known.verdict(number)
+                } else if isExamined {
+                    let block = Block(block, process.id, process.clock)
+                    word = verdicts.firstWord(block) ?? 0
+                    verdict = verdicts.verdict(block)
+                }
+                number += 1
+                var index: Int?
+                if word != 0 {
+                    index = groupOf[word]
+                    if index == nil, let name = names.name(firstWord: word) {
+                        index = group(of: name)
+                        groupOf[word] = index
+                    }
+                }
+                let place = index ?? group(ofSteps: (block.size &+ (Self.sizeStep - 1)) / Self.sizeStep)
+                sums[place].blocks += 1
+                sums[place].bytes &+= block.size
+                if verdict == .unreachable || verdict == .indirect { sums[place].leakedBlocks += 1 }
+            }
+        }
+        groups = sums.sorted { a, b in
             if a.bytes != b.bytes { return a.bytes > b.bytes }
             if a.blocks != b.blocks { return a.blocks > b.blocks }
             return (a.kind.rawValue, a.name) < (b.kind.rawValue, b.name)

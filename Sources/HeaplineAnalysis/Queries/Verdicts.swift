@@ -20,10 +20,12 @@ public struct Verdicts {
         case no
     }
 
-    private struct Table {
+    fileprivate struct Table {
         var blocks: LiveSet
         var verdicts: [DumpedBlock.Verdict]
         var firstWords: [UInt64]
+        /// Where each block of the history stands in `blocks`, by its number; nil unless all of them were examined.
+        var places: [UInt32]?
     }
     private var tables: [Int: Table] = [:]
     private var images: [Int: MemoryImage] = [:]
@@ -42,7 +44,6 @@ public struct Verdicts {
             guard case .dump(let text) = note.kind, let colon = text.firstIndex(of: ":") else { continue }
             examined[process.id] = .failed(String(text[text.index(after: colon)...].drop { $0 == " " }))
         }
-        var listed: [(address: UInt64, size: UInt64)] = []
         var said: [DumpedBlock] = []
         try history.trace.dumpedBlocks(process: process.id) { said.append($0) }
         if !said.isEmpty {
@@ -64,12 +65,28 @@ public struct Verdicts {
         let isLater = !image.isAtExit
         if isLater, process.mode == .leaks { return }
         let then = isLater ? try history.trace.history(upTo: time, processes: [process.id]) : history
-        then.forEachLiveBlock { block in
-            if block.process == process.id, block.time <= time { listed.append((block.address, block.size)) }
+        guard let box = then.live.first(where: { $0.process == process.id }) else { return }
+        let end = time == .max ? .max : clock.ticks(atOrAfter: time + 1)
+        var later = 0
+        box.table.forEach { if $0.ticks >= end { later += 1 } }
+        let isWhole = later == 0
+        let blocks: LiveSet
+        if isWhole {
+            blocks = LiveSet(addresses: box.byAddress.addresses, sizes: box.byAddress.sizes, rounding: SizeRounding(process))
+        } else {
+            var listed: [(address: UInt64, size: UInt64)] = []
+            box.table.forEach { if $0.ticks < end { listed.append(($0.address, $0.size)) } }
+            blocks = LiveSet(listed, rounding: SizeRounding(process))
         }
-        let blocks = LiveSet(listed, rounding: SizeRounding(process))
         let reachability = Reachability(image, blocks)
-        tables[process.id] = Table(blocks: blocks, verdicts: reachability.verdicts, firstWords: reachability.firstWords)
+        var places: [UInt32]?
+        if isWhole, !isLater {
+            var found = [UInt32](repeating: 0, count: blocks.count)
+            for (place, number) in box.byAddress.numbers.enumerated() { found[Int(number)] = UInt32(place) }
+            places = found
+        }
+        tables[process.id] = Table(
+            blocks: blocks, verdicts: reachability.verdicts, firstWords: reachability.firstWords, places: places)
         images[process.id] = image
         examined[process.id] = .searched(
             time: time, isAtEnd: image.isAtExit, asleep: image.threads.count { $0.isAsleep },
@@ -90,6 +107,24 @@ public struct Verdicts {
     public func firstWord(_ block: Block) -> UInt64? {
         guard let table = tables[block.process], let index = index(table, block) else { return nil }
         return table.firstWords[index]
+    }
+
+    /// Whether a process's blocks were examined.
+    func hasVerdicts(_ process: Int) -> Bool { tables[process] != nil }
+
+    /// The same for all blocks of a process of the history, by their numbers (``AddressOrder``).
+    struct ByNumber {
+        fileprivate var table: Table
+        fileprivate var places: [UInt32]
+
+        func verdict(_ number: Int) -> DumpedBlock.Verdict { table.verdicts[Int(places[number])] }
+        func firstWord(_ number: Int) -> UInt64 { table.firstWords[Int(places[number])] }
+    }
+
+    /// Nil when not all of the process's blocks were examined, or none; then they have to be asked for one by one.
+    func byNumber(_ process: Int) -> ByNumber? {
+        guard let table = tables[process], let places = table.places else { return nil }
+        return ByNumber(table: table, places: places)
     }
 
     /// What is known of a process's memory.

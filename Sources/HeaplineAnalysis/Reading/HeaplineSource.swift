@@ -5,6 +5,7 @@
 
 package import CHeaplineFormat
 package import HeaplineCollector
+internal import Synchronization
 
 package final class HeaplineSource: TraceSource {
     package let kind = TraceKind.heapline
@@ -37,14 +38,22 @@ package final class HeaplineSource: TraceSource {
         reader = ChunkReader(file)
         var (offset, start) = try reader.fileHeader()
         startUnixNanoseconds = start
-        while true {
-            guard let chunk = try reader.chunk(at: offset) else {
-                if offset < file.size, state != .complete { state = .cut(offset: offset) }
-                break
+        var failure: TraceError?
+        do throws(TraceError) {
+            while true {
+                guard let chunk = try reader.chunk(at: offset) else {
+                    if offset < file.size, state != .complete { state = .cut(offset: offset) }
+                    break
+                }
+                try take(chunk)
+                offset = chunk.end
             }
-            try take(chunk)
-            offset = chunk.end
+        } catch {
+            failure = error
         }
+        // All events passed so far lie before a failure: damage among them is the first there is.
+        try verifyEvents()
+        if let failure { throw failure }
         for index in processes.indices {
             processes[index].notes.sort { $0.ticks < $1.ticks }
             processes[index].resident.sort { $0.ticks < $1.ticks }
@@ -77,7 +86,6 @@ package final class HeaplineSource: TraceSource {
             guard header.count > 0, header.count <= HL_EVENTS_MAX else {
                 throw reader.damaged(chunk, "has an impossible number of events")
             }
-            try reader.verify(chunk)
             let key = UInt64(header.process) << 32 | UInt64(header.core)
             let index = streamIndex[key] ?? streams.count
             if index == streams.count {
@@ -108,6 +116,38 @@ package final class HeaplineSource: TraceSource {
             try reader.verify(chunk)
             symbolChunks.append(chunk)
         }
+    }
+
+    /// Checks the checksums of all events, by far the most of a file, on all processors; of several damaged chunks the first is told.
+    private func verifyEvents() throws(TraceError) {
+        let chunks = streams.flatMap(\.chunks).sorted { $0.offset < $1.offset }
+        let bytes = chunks.reduce(0) { $0 + Int($1.header.stored_bytes) }
+        guard bytes > Self.fewBytes else {
+            for chunk in chunks { try reader.verify(chunk) }
+            return
+        }
+        let file = reader.file
+        let pieces = 4 * Processors.count
+        let failures = Failures()
+        Processors.forEach(pieces) { piece in
+            let reader = ChunkReader(file)
+            for chunk in chunks[chunks.count * piece / pieces..<chunks.count * (piece + 1) / pieces] {
+                do throws(TraceError) {
+                    try reader.verify(chunk)
+                } catch {
+                    failures.byOffset.withLock { $0[chunk.offset] = error }
+                    return
+                }
+            }
+        }
+        let found = failures.byOffset.withLock { $0 }
+        if let first = found.min(by: { $0.key < $1.key }) { throw first.value }
+    }
+
+    /// Files with fewer bytes of events are checked sooner than threads begin.
+    private static let fewBytes = 4 << 20
+    private final class Failures: Sendable {
+        let byOffset: Mutex<[UInt64: TraceError]> = Mutex([:])
     }
 
     private func takeNodes(_ chunk: Chunk) throws(TraceError) {

@@ -58,6 +58,9 @@ package import CHeaplineFormat
     /// Words that could be addresses.
     package private(set) var wordCount = 0
 
+    /// Where the pages begin in the image's bytes.
+    let pagesOffset: Int
+
     private let buffer: Buffer
     private var pages: [Page] = []
 
@@ -96,6 +99,7 @@ package import CHeaplineFormat
                     isLibc: area.flags & UInt32(HL_AREA_LIBC) != 0))
             offset += MemoryLayout<hl_image_area>.size
         }
+        pagesOffset = offset
         guard findPages(from: offset) else { return nil }
     }
 

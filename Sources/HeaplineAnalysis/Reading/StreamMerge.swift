@@ -9,8 +9,8 @@
 // `time` is ticks when there is one process, else sixteenths of nanoseconds since the trace's start: fine enough to keep
 // the order of ticks for clocks up to 16 GHz.
 //
-// Memory: a decoded chunk for each stream that is inside one. A stream is decoded when its next chunk's turn comes, as
-// the chunk's header says when that is.
+// Memory: a decoded chunk for each stream that is inside one, and those of DecodeAhead. A stream goes on to its next chunk when the
+// turn of that comes, as the chunk's header says when that is.
 
 internal import CHeaplineFormat
 internal import HeaplineCollector
@@ -21,6 +21,7 @@ struct StreamMerge: ~Copyable {
     @safe private struct Stream {
         let process: Int
         let chunks: [Chunk]
+        var places: [Int] = []  // of the chunks in the order of all
         var nextChunk = 0
         var records: UnsafeMutablePointer<hl_record>?
         var at = 0
@@ -33,25 +34,37 @@ struct StreamMerge: ~Copyable {
 
     private var streams: [Stream] = []
     private var heap: [Entry] = []
-    private var spare: [UnsafeMutablePointer<hl_record>] = unsafe []
     private let clocks: [Clock]
     private let reader: ChunkReader
+    private let ahead: DecodeAhead
     private let isSingle: Bool
 
     init(_ chosen: [HeaplineSource.Stream], clocks: [Clock], reader: ChunkReader) {
         self.clocks = clocks
         self.reader = reader
-        isSingle = Set(chosen.map(\.process)).count <= 1
+        let isSingle = Set(chosen.map(\.process)).count <= 1
+        self.isSingle = isSingle
+        var order: [(key: UInt64, stream: Int, chunk: Int)] = []
         for stream in chosen where !stream.chunks.isEmpty {
-            unsafe streams.append(Stream(process: stream.process, chunks: stream.chunks))
-            let index = streams.count - 1
+            for (number, chunk) in stream.chunks.enumerated() {
+                let key = Self.key(ticks: chunk.header.first, isSingle ? nil : clocks[stream.process])
+                order.append((key, streams.count, number))
+            }
+            unsafe streams.append(
+                Stream(process: stream.process, chunks: stream.chunks, places: Array(repeating: 0, count: stream.chunks.count)))
+        }
+        order.sort { ($0.key, $0.stream, $0.chunk) < ($1.key, $1.stream, $1.chunk) }
+        for (place, entry) in order.enumerated() { streams[entry.stream].places[entry.chunk] = place }
+        let streams = streams
+        ahead = DecodeAhead(reader.file, order.map { streams[$0.stream].chunks[$0.chunk] })
+        for (index, stream) in streams.enumerated() {
             heap.append(Entry(key: key(ticks: stream.chunks[0].header.first, process: stream.process), stream: index))
         }
         heap.sort { $0.key < $1.key }  // a sorted array is a heap
     }
 
     deinit {
-        for unsafe buffer in unsafe spare { unsafe buffer.deallocate() }
+        ahead.finish()
         for stream in streams { unsafe stream.records?.deallocate() }
     }
 
@@ -75,19 +88,12 @@ struct StreamMerge: ~Copyable {
         }
     }
 
-    /// Decodes the next chunk of a stream.
+    /// Gets the records of the next chunk of a stream.
     private mutating func open(_ index: Int) throws(TraceError) {
-        let chunk = streams[index].chunks[streams[index].nextChunk]
-        let buffer = unsafe spare.popLast() ?? .allocate(capacity: Int(HL_EVENTS_MAX))
-        do throws(TraceError) {
-            unsafe try reader.events(chunk, into: buffer)
-        } catch {
-            unsafe spare.append(buffer)
-            throw error
-        }
-        unsafe streams[index].records = buffer
+        let number = streams[index].nextChunk
+        unsafe streams[index].records = try ahead.take(streams[index].places[number], reader)
         streams[index].at = 0
-        streams[index].count = Int(chunk.header.count)
+        streams[index].count = Int(streams[index].chunks[number].header.count)
         streams[index].nextChunk += 1
     }
 
@@ -119,7 +125,7 @@ struct StreamMerge: ~Copyable {
             settleTop(key: unsafe key(streams[index].records![streams[index].at], process: streams[index].process))
             return
         }
-        unsafe spare.append(streams[index].records!)
+        unsafe ahead.giveBack(streams[index].records!)
         unsafe streams[index].records = nil
         if streams[index].nextChunk < streams[index].chunks.count {
             let next = streams[index].chunks[streams[index].nextChunk]
@@ -158,16 +164,18 @@ struct StreamMerge: ~Copyable {
     }
 
     private func key(_ record: hl_record, process: Int) -> UInt64 {
-        isSingle ? key(record) : time(record.time_kind >> 8, process) << 1 | key(record) & 1
+        isSingle ? key(record) : Self.time(record.time_kind >> 8, clocks[process]) << 1 | key(record) & 1
     }
 
-    private func key(ticks: UInt64, process: Int) -> UInt64 {
-        (isSingle ? min(ticks, UInt64.max >> 8) : time(ticks, process)) << 1
+    private func key(ticks: UInt64, process: Int) -> UInt64 { Self.key(ticks: ticks, isSingle ? nil : clocks[process]) }
+
+    /// - Parameter clock: nil when all is of one process.
+    private static func key(ticks: UInt64, _ clock: Clock?) -> UInt64 {
+        (clock.map { time(ticks, $0) } ?? min(ticks, UInt64.max >> 8)) << 1
     }
 
     /// Sixteenths of nanoseconds since the trace's start, at most UInt64.max / 2.
-    private func time(_ ticks: UInt64, _ process: Int) -> UInt64 {
-        let clock = clocks[process]
+    private static func time(_ ticks: UInt64, _ clock: Clock) -> UInt64 {
         let (high, low) = ticks.multipliedFullWidth(by: 16_000_000_000)
         guard high < clock.hz else { return .max >> 1 }
         let span = clock.hz.dividingFullWidth((high, low)).quotient

@@ -6,7 +6,8 @@
 internal import Glibc
 internal import HeaplineCollector
 
-final class TraceFile {
+/// `Sendable`: nothing in it changes, and pread has no position that threads could share.
+final class TraceFile: Sendable {
     let path: String
     /// Bytes in the file when it was opened; a trace still being written is read up to here.
     let size: UInt64

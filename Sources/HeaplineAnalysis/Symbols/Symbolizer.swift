@@ -22,6 +22,7 @@ public final class Symbolizer {
     private final class ModuleState {
         var frames: [UInt64: [SymbolFrame]] = [:]
         var symbols: ModuleSymbols?
+        var prepared: (symbols: ModuleSymbols, lines: LineJobs.Answer?)?
         var problems: [SymbolProblem] = []
         var hasLines = false  // of any address so far
     }
@@ -58,6 +59,36 @@ public final class Symbolizer {
         return places.map { state.frames[$0] ?? [] }
     }
 
+    /// Reads the debug information of several modules at once, ahead of the questions about each of them.
+    ///
+    /// - Parameter questions: modules, and addresses of instructions in each.
+    func prepare(_ questions: [(module: ModuleImage, addresses: [UInt64])]) {
+        guard questions.count > 1, !options.addressesOnly, options.tool != .none, tool != nil else { return }
+        var jobs: [LineJobs.Job] = []
+        var states: [ModuleState] = []
+        for (module, addresses) in questions where Self.isFile(module) {
+            let state = state(of: module)
+            let places = Set(addresses).sorted()
+            guard state.symbols == nil, state.frames.isEmpty, let first = places.first,
+                embedded.frames(module: module, place: first) == nil
+            else { continue }
+            let symbols = search.find(module)
+            state.prepared = (symbols, nil)
+            guard let symbolizer = lineSymbolizer(symbols), let file = symbols.lineFile else { continue }
+            jobs.append(
+                LineJobs.Job(symbolizer: symbolizer, path: file, addresses: places, effort: Int(clamping: symbols.lineFileSize)))
+            states.append(state)
+        }
+        guard jobs.count > 1 else { return }
+        for (state, answer) in zip(states, LineJobs.run(jobs)) { state.prepared?.lines = answer }
+    }
+
+    /// Whether a module's code comes from a file that could be there.
+    private static func isFile(_ module: ModuleImage) -> Bool {
+        !PerfMap.isPath(module.path) && module.path != KernelVDSO.path && module.path.hasPrefix("/")
+            && !module.path.hasPrefix("/memfd:") && !module.path.hasPrefix("/dev/")
+    }
+
     private func state(of module: ModuleImage) -> ModuleState {
         if let known = modules[module] { return known }
         let state = ModuleState()
@@ -92,11 +123,11 @@ public final class Symbolizer {
             let image = KernelVDSO.image(buildID: module.buildID)
             if image == nil { note(.foreignVDSO, in: state) }
             resolveFile(module, state, rest, ModuleSymbols(image: image))
-        } else if !module.path.hasPrefix("/") || module.path.hasPrefix("/memfd:") || module.path.hasPrefix("/dev/") {
+        } else if !Self.isFile(module) {
             note(.notAFile(name: module.path), in: state)
             resolveFile(module, state, rest, ModuleSymbols())
         } else {
-            let symbols = state.symbols ?? search.find(module)
+            let symbols = state.symbols ?? state.prepared?.symbols ?? search.find(module)
             if state.symbols == nil {
                 state.symbols = symbols
                 for problem in symbols.problems { note(problem, in: state) }
@@ -150,15 +181,18 @@ public final class Symbolizer {
         _ module: ModuleImage, _ state: ModuleState, _ places: [UInt64], _ symbols: ModuleSymbols, _ expectsLines: Bool
     ) -> [[LineFrame]]? {
         guard let file = symbols.lineFile, options.tool != .none else { return nil }
-        guard let tool else {
+        guard let symbolizer = lineSymbolizer(symbols) else {
             note(.symbolizerMissing(path: file), in: state)
             return nil
         }
-        let limit = options.memoryLimit == 0 ? 0 : options.memoryLimit &+ 2 * UInt64(symbols.lineFileSize)
-        let symbolizer = LineSymbolizer(
-            tool: tool, environment: options.childEnvironment, memoryLimit: limit,
-            silenceLimitSeconds: options.silenceLimitSeconds)
-        let (frames, failure) = symbolizer.frames(in: file, addresses: places)
+        let frames: [[LineFrame]]
+        let failure: ChildProcess.Failure?
+        if let answer = state.prepared?.lines, answer.addresses == places {
+            (frames, failure) = (answer.frames, answer.failure)
+        } else {
+            (frames, failure) = symbolizer.frames(in: file, addresses: places)
+        }
+        state.prepared?.lines = nil
         if let failure {
             note(.symbolizerFailed(path: file, reason: failure.description), in: state)
         } else if frames.contains(where: { $0.contains { $0.line != nil } }) {
@@ -170,6 +204,14 @@ public final class Symbolizer {
             note(.noDebugInfo(path: file, package: package), in: state)
         }
         return frames
+    }
+
+    private func lineSymbolizer(_ symbols: ModuleSymbols) -> LineSymbolizer? {
+        guard let tool else { return nil }
+        let limit = options.memoryLimit == 0 ? 0 : options.memoryLimit &+ 2 * UInt64(symbols.lineFileSize)
+        return LineSymbolizer(
+            tool: tool, environment: options.childEnvironment, memoryLimit: limit,
+            silenceLimitSeconds: options.silenceLimitSeconds)
     }
 
     private func resolveRuntimeCode(_ module: ModuleImage, _ state: ModuleState, _ places: [UInt64]) {

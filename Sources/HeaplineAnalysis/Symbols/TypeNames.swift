@@ -17,7 +17,9 @@ final class TypeNames {
     private let modules: [TraceModule]
     private let image: MemoryImage?
     private var files: [String: ModuleData?] = [:]
-    private var known: [UInt64: Name?] = [:]
+    private var known: [UInt64: Name] = [:]
+    /// Words that stand for nothing, each in the place of its own bits: as many as there are blocks may come.
+    private var unknown = [UInt64](repeating: 0, count: 1 << 14)
 
     /// The data of one module's file.
     private final class ModuleData {
@@ -35,9 +37,11 @@ final class TypeNames {
     /// Nil when the word stands for no type that is known.
     func name(firstWord: UInt64) -> Name? {
         guard firstWord != 0, firstWord & 7 == 0 else { return nil }
+        let place = Int((firstWord &* 0x9e37_79b9_7f4a_7c15) >> 50)
+        if unknown[place] == firstWord { return nil }
         if let name = known[firstWord] { return name }
         let name = find(firstWord)
-        known[firstWord] = name
+        if let name { known[firstWord] = name } else { unknown[place] = firstWord }
         return name
     }
 

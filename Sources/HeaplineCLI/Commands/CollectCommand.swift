@@ -5,6 +5,7 @@
 
 internal import ArgumentParser
 internal import Glibc
+internal import HeaplineAnalysis
 internal import HeaplineCollector
 
 struct CollectCommand: ParsableCommand {
@@ -23,7 +24,8 @@ struct CollectCommand: ParsableCommand {
         let process = names.filter { $0.hasSuffix(".process") }.sorted().first ?? "program"
         let path = output ?? "heapline.\(process.prefix { $0.isNumber }).heapline"
         let writer = try TraceWriter(path: path, force: true, startUnixNs: Clock.unixNanoseconds)
-        let collector = SessionCollector(directory: directory, writer: writer)
+        let collector = SessionCollector(
+            directory: directory, writer: writer, condense: { MemoryImage.condensed($0, live: $1) })
         // The terminal's signals are for the program; this one ends when it does.
         _ = signal(SIGINT, SIG_IGN)
         _ = signal(SIGHUP, SIG_IGN)

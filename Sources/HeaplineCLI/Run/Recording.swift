@@ -3,6 +3,7 @@
 // One recording from start to end: start the program, collect what it and its children write, until all have ended.
 
 internal import Glibc
+internal import HeaplineAnalysis
 internal import HeaplineCollector
 
 /// What came of a recording.
@@ -40,7 +41,7 @@ struct Recording {
         let writer = try TraceWriter(path: setup.output, force: setup.force, startUnixNs: Clock.unixNanoseconds)
         var traces = [setup.output]
         let collector = SessionCollector(
-            directory: session.path, writer: writer,
+            directory: session.path, writer: writer, condense: { MemoryImage.condensed($0, live: $1) },
             separate: setup.separate
                 ? { pid, number in
                     let path = "\(setup.output).\(number).\(pid)"

@@ -4,7 +4,7 @@
 // With VICTIM_NODES=N the node table holds N nodes only: stacks may then be cut, with what is left of them right.
 // A victim in Swift has its own main, and calls harness_run and harness_result.
 #include "harness.h"
-#include "stack.h"
+#include "stack_memo.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -148,6 +148,13 @@ static const char *unexpected(uint32_t id) {
 
 void harness_probe(uintptr_t pc, uintptr_t sp, uintptr_t fp) {
     struct hl_registers from = registers(pc, sp, fp);
+    // Which way a capture goes is the recorder's choice; of four probes one each is made to go either way.
+    unsigned turn = (unsigned)__atomic_load_n(&probes, __ATOMIC_RELAXED) % 4;
+    memo->blind = turn == 1;
+    memo->astray = turn == 1 && (probes & 4) != 0;
+    if (turn == 2) {
+        memo->misses = memo->wait;
+    }
     uint32_t remembered = hl_stack_capture(memo, from.pc, from.sp, from.fp, depth);
     uint32_t full = hl_stack_capture_full(from, depth);
     struct reference reference = {.from = pc};

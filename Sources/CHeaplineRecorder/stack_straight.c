@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A walk of all frames, for stacks of which no part stays as it was: a compiler's, a random recursion's. Where each step needs the
+// one before, time goes by waiting for two loads: the return address, and its rule. So nothing else stands between
+// them, and what is looked at besides runs in their shadow. The whole stack is then looked up at once (stack_cache.c).
+//
+// The trail saves the second load. For each place of the stack it keeps the pc and the rule of the frame that last was there:
+// where the frame there has the same pc, it has the same rule, and the processor takes that for granted and goes on. The trail
+// is a few KiB that are always at hand; the rules of a large program are not. Where other frames come to lie in one
+// place again and again, foreseeing wrongly costs more than waiting, and the trail is left for a while.
+//
+// Cost: 25 instructions a frame and 4 for its share of the sum. By the trail as fast as they go, otherwise 12 cycles a frame.
+#include "stack_memo.h"
+
+#define STRAYS_OF 4u   // one frame in so many may be new to the trail, on average,
+#define STRAYS_MOST 64u // with so many more for a while, before the trail is left
+#define ASTRAY_RUN 63u // for so many captures
+
+// One step of the walk that its loop does not take itself, from the frame at `at`. Returns why the stack ends (enum hl_root), 0 when it
+// goes on, or HL_ROOT_NESTED: it led to an interrupted instruction, which this walk does not know how to go on from.
+HL_UNWIND_SLOW static uint32_t step_otherwise(struct hl_cursor *at, uint32_t rule,
+                                              struct hl_stack_window *window) {
+    if ((rule & 3) != HL_RULE_SPECIAL) { // outside of the window, or not a frame
+        enum hl_step step = hl_step_compact(at, rule, window);
+        return hl_root_of(step);
+    }
+    enum hl_step step = hl_step_special(at, rule, window);
+    return at->exact || at->link_known ? HL_ROOT_NESTED : hl_root_of(step);
+}
+
+// `by_trail`: a rule is looked for first where the last frame with this sp left its own.
+static inline __attribute__((always_inline)) uint32_t
+walk(struct hl_stack_memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t fp, uint32_t depth, bool by_trail) {
+    const uint64_t *entries = __atomic_load_n(&hl_rule_entries, __ATOMIC_ACQUIRE);
+    const uint32_t epoch = memo->epoch;
+    const uintptr_t innermost = sp;
+    const struct hl_past *past = &memo->pasts[0];
+    uint64_t *const end = past->fresh_pcs + past->capacity;
+    uint64_t *const stop = end - depth;
+    uint64_t *outermost = end;
+    struct hl_stack_window window;
+    hl_stack_window_open(&window, memo, innermost);
+    uintptr_t low = window.low, span = window.span; // copies: these stay in registers
+    uint32_t root = 0, strays = 0;
+    if ((sp & 7) != 0) {
+        return 0; // from here on sp is a multiple of 8: rules add such
+    }
+    while (root == 0) {
+        uint32_t rule;
+        struct hl_trail *trail = &memo->trail[sp / 16 % HL_TRAILS];
+        if (by_trail && HL_UNWIND_LIKELY(trail->pc == pc)) {
+            rule = trail->rule;
+        } else {
+            uint64_t key = hl_code_key(pc - 1);
+            uint64_t entry = __atomic_load_n(&entries[hl_rule_index(key)], __ATOMIC_RELAXED);
+            rule = (uint32_t)entry;
+            // As hl_rule_at, but what follows does not wait for the entry to be found the right one.
+            if (HL_UNWIND_UNLIKELY(entry >> HL_RULE_BITS != hl_rule_tag(key, epoch))) {
+                rule = hl_rule_find(pc - 1);
+            }
+            if (by_trail) {
+                *trail = (struct hl_trail){.pc = pc, .rule = rule};
+                strays++;
+            }
+        }
+        *--outermost = pc;
+        uintptr_t cfa = sp + hl_rule_cfa_offset(rule);
+        uintptr_t slot = cfa - hl_rule_ra_offset(rule);
+        if (HL_UNWIND_LIKELY((rule & (HL_RULE_SAVES_FP | 3)) == HL_RULE_SP && slot - low < span &&
+                             outermost != stop && (HL_REGISTER_LINK < 0 || (slot != cfa && cfa > sp)))) {
+            uintptr_t offset = hl_rule_cfa_offset(rule);
+            __asm__("" : "+r"(offset)); // the load adds by itself and need not wait for cfa
+            pc = hl_code_strip(*(const uintptr_t *)(sp + offset - hl_rule_ra_offset(rule)));
+            sp = cfa;
+            continue;
+        }
+        if (outermost == stop) {
+            rule &= HL_RULE_MASK;
+            rule = rule != 0 ? rule : hl_rule_find(pc - 1);
+            if (rule != HL_RULE_OF(HL_SPECIAL_NOT_CODE)) {
+                root = rule == HL_RULE_OF(HL_SPECIAL_OUTERMOST) ? HL_ROOT_COMPLETE : HL_ROOT_DEPTH;
+                break;
+            }
+        }
+        if ((rule & 3) == HL_RULE_FP) {
+            cfa = fp + hl_rule_cfa_offset(rule);
+            slot = cfa - hl_rule_ra_offset(rule);
+        }
+        uintptr_t fp_slot = cfa - hl_rule_fp_offset(rule);
+        if (HL_UNWIND_LIKELY((rule & 3) - 1 < 2 && slot - low < span && cfa > sp && (cfa & 7) == 0 &&
+                             fp_slot - low < span && (HL_REGISTER_LINK < 0 || slot != cfa))) {
+            pc = hl_code_strip(*(const uintptr_t *)slot);
+            if ((rule & HL_RULE_SAVES_FP) != 0) {
+                fp = *(const uintptr_t *)fp_slot;
+            }
+            sp = cfa;
+            continue;
+        }
+        rule &= HL_RULE_MASK;
+        if (rule == 0) { // an empty entry whose tag fits: nothing below 32 KiB is code
+            rule = hl_rule_find(pc - 1);
+        }
+        if (rule == HL_RULE_OF(HL_SPECIAL_NOT_CODE)) {
+            if (++outermost == end) {
+                return 0; // the innermost frame is known to be one
+            }
+            // Thread and process entry leave a zero where a return address would be.
+            root = pc == 0 ? HL_ROOT_COMPLETE : HL_ROOT_BAD_FRAME;
+            break;
+        }
+        struct hl_cursor cursor = {.pc = pc, .sp = sp, .fp = fp}; // a copy, for the same reason
+        root = step_otherwise(&cursor, rule, &window);
+        if (root == HL_ROOT_NESTED || (cursor.sp & 7) != 0) {
+            return 0;
+        }
+        pc = cursor.pc;
+        sp = cursor.sp;
+        fp = cursor.fp;
+        low = window.low;
+        span = window.span;
+    }
+    hl_stack_window_keep(&window, memo, innermost);
+    uint32_t count = (uint32_t)(end - outermost);
+    if (by_trail) {
+        memo->strays += strays;
+        uint32_t allowed = count / STRAYS_OF;
+        memo->strays -= memo->strays < allowed ? memo->strays : allowed;
+        if (HL_UNWIND_UNLIKELY(memo->strays > STRAYS_MOST)) {
+            memo->strays = STRAYS_MOST;
+            memo->astray = ASTRAY_RUN;
+        }
+    }
+    return hl_stack_chain(outermost, count, root, epoch);
+}
+
+uint32_t hl_stack_straight(struct hl_stack_memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t fp,
+                           uint32_t depth) {
+    if (memo->astray == 0) {
+        return walk(memo, pc, sp, fp, depth, true);
+    }
+    memo->astray--;
+    return walk(memo, pc, sp, fp, depth, false);
+}
