@@ -201,9 +201,10 @@ static inline uint64_t hash_of(const struct hl_node *node) {
 }
 
 // The `probe`th place of a key. The first is its parent's own: nodes made at once have ids one after the other, and so lie side by
-// side in the index as well. Where another child has it, the hash tells where to go on.
+// side in the index as well. Where another child has it, the hash tells where to go on, in strides of its own: ids fill one
+// end of the index without a gap, and a walk from place to place would not leave it.
 static inline uint64_t *place_of(struct index *index, uint32_t parent, uint64_t hash, uint64_t probe) {
-    return &index->entries[(probe == 0 ? parent : hash + probe) & index->mask];
+    return &index->entries[(probe == 0 ? parent : hash + probe * (hash >> 32 | 1)) & index->mask];
 }
 
 HL_UNWIND_SLOW static void index_grow(struct index *index);
