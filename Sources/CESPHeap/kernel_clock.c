@@ -105,6 +105,8 @@ void hl_kernel_skip_to_next_deadline(void) {
     if (next > now)
         atomic_fetch_add_explicit(&skipped_us, next - now, memory_order_relaxed);
     hl_kernel_expire();
+    // The timekeeper sleeps for as long as was skipped just now: the next deadline may come before.
+    pthread_cond_signal(&hl_kernel.clock_changed);
 }
 
 // Asks each running task that shares its priority with a waiting one to give way.  Returns whether anybody waits.

@@ -107,6 +107,14 @@ struct FirmwareTests {
         #expect(noHost.output.contains("start gave ESP_ERR_TIMEOUT"))
     }
 
+    @Test("a delay after a jump in time ends when it is due, though another task keeps a core busy")
+    func skippedTime() throws {
+        let outcome = try run("skipped_time.c")
+        let line = try #require(outcome.output.split(separator: "\n").first { $0.hasPrefix("delayed ") }, "\(outcome.errors)")
+        // In processor time of a busy machine; without being woken, the timekeeper slept through 15 s.
+        #expect((40..<5000).contains(Int(line.split(separator: " ")[1]) ?? 0), "\(line)")
+    }
+
     @Test("the console runs NodeMCU's session as typed")
     func console() throws {
         try Harness.withDirectory { directory in

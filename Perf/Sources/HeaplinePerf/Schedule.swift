@@ -132,8 +132,9 @@ struct Schedule {
     ) -> Results.Cell? {
         var ratio: [Double] = [], wall: [Double] = [], cpu: [Double] = [], all: [Double] = [], untraced: [Double] = []
         for (round, samples) in timed.sorted(by: { $0.key < $1.key }) {
-            guard let sample = Sample.mean(samples), let base = Sample.mean(baseTimed[round] ?? []), sample.events > 0, base.events > 0
-            else { continue }
+            // A slow tracer runs once, perhaps in a round without its allocator's untraced runs.
+            let bases = baseTimed[round] ?? (tracer.isSlow ? baseTimed.values.flatMap(\.self) : [])
+            guard let sample = Sample.mean(samples), let base = Sample.mean(bases), sample.events > 0, base.events > 0 else { continue }
             let with = sample.wall / sample.events, without = base.wall / base.events
             ratio.append(with / without)
             untraced.append(without * 1e9)
