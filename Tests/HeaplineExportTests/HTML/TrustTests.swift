@@ -9,7 +9,8 @@ import Testing
 @testable import HeaplineExport
 
 @Suite struct TrustTests {
-    /// Rows of README.md's table of costs: cells by the head of their column.
+    /// Rows of README.md's table of costs: cells by the head of their column. What was not told apart from 0 (`< x`, or a program
+    /// that was faster than untraced) is no cost.
     private func costs() throws -> [[String: Double]] {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../..")
         let text = try String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)
@@ -19,7 +20,10 @@ import Testing
         }
         let heads = try #require(rows.first)
         return rows.dropFirst(2).map { row in
-            let cells = zip(heads, row).compactMap { head, cell in Double(cell.filter { $0.isNumber || $0 == "." }).map { (head, $0) } }
+            let cells = zip(heads, row).compactMap { head, cell -> (String, Double)? in
+                guard !cell.hasPrefix("<"), !cell.hasPrefix("-") else { return nil }
+                return Double(cell.filter { $0.isNumber || $0 == "." }).map { (head, $0) }
+            }
             return Dictionary(uniqueKeysWithValues: cells)
         }
     }
@@ -31,7 +35,7 @@ import Testing
     ])
     func `an event's cost is what README lists`(column: String, mode: RecordingMode, depth: Int) throws {
         let cells = try costs().compactMap { $0[column] }.sorted()
-        try #require(cells.count > 5, "\(column)")
+        try #require(cells.count >= 5, "\(column)")
         let cost = try #require(PageTrust.cost(mode, depth: depth))
         let dearest = cells[cells.count - 1]
         #expect((cost.upperBound / 4...cost.upperBound * 1.5).contains(dearest), "\(column): \(cells)")
