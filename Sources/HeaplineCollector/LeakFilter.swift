@@ -20,6 +20,10 @@ internal import CHeaplineFormat
     // Blocks whose address was allocated again before their free came: two stamps the wrong way round (see
     // HeaplineAnalysis, ProcessHistory+Order). The next free there is theirs.
     private var replaced = RecordTable()
+    // Frees of unknown blocks, the newest last: another core's allocation with a later stamp may be theirs.
+    private var early: [hl_record] = []
+    private static let mostEarly = 16
+    private let window: UInt64  // ticks of 10 µs, as in HeaplineAnalysis
     private var others: [hl_record] = []  // kept as they are: frees of unknown blocks, failures
 
     /// Records of one core in its order; those before `first` are settled.
@@ -28,7 +32,9 @@ internal import CHeaplineFormat
         var first = 0
     }
 
-    init(cores: Int) {
+    /// - Parameter hz: ticks a second.
+    init(cores: Int, hz: UInt64) {
+        window = hz / 100_000
         waiting = Array(repeating: Queue(), count: cores)
     }
 
@@ -69,7 +75,7 @@ internal import CHeaplineFormat
     /// What remains, in time order.
     mutating func rest() -> [hl_record] {
         settle(before: .max)
-        return (live.all + Array(reallocating.values) + replaced.all + others).sorted { $0.time_kind >> 8 < $1.time_kind >> 8 }
+        return (live.all + Array(reallocating.values) + replaced.all + early + others).sorted { $0.time_kind >> 8 < $1.time_kind >> 8 }
     }
 
     /// Sees the first waiting record of a core, and those after it that come before `ticks`.
@@ -100,7 +106,8 @@ internal import CHeaplineFormat
                 liveBytes -= block.size
                 leave(block, with: 2)
             } else {
-                others.append(record)
+                if early.count == Self.mostEarly { others.append(early.removeFirst()) }
+                early.append(record)
             }
         case HL_KIND_REALLOC_FREE.rawValue:
             if let block = live.remove(record.address) {
@@ -116,12 +123,25 @@ internal import CHeaplineFormat
     }
 
     private mutating func begin(_ block: hl_record) {
+        if !early.isEmpty, freeEarly(block) { return }
         if let before = live.insert(block) {
             liveBytes -= before.size
             _ = replaced.insert(before)
         }
         liveBytes += block.size
         peakBytes = max(peakBytes, liveBytes)
+    }
+
+    /// Whether the block's free has been here already.
+    private mutating func freeEarly(_ block: hl_record) -> Bool {
+        let time = block.time_kind >> 8
+        let own = early.lastIndex {
+            $0.address == block.address && $0.thread != block.thread && time &- $0.time_kind >> 8 <= window
+        }
+        guard let own else { return false }
+        early.remove(at: own)
+        leave(block, with: 2)
+        return true
     }
 
     private mutating func leave(_ block: hl_record, with records: UInt64) {

@@ -36,6 +36,7 @@ package enum ProcessEnd: Equatable, Sendable {
     private var notesDone = 0
     private var imagesDone = 0
     private let condense: ImageCondenser?
+    private let hz: UInt64  // ticks a second
     private var filter: LeakFilter?
     private let filters: Bool  // whether there is a `filter`
     private let keepsNewest: Bool  // flight recorder: nothing is drained before the end
@@ -58,11 +59,12 @@ package enum ProcessEnd: Equatable, Sendable {
         var header = file.header
         capacity = UInt64(header.segment_count) * UInt64(HL_SEGMENT_BYTES) / UInt64(MemoryLayout<hl_record>.size)
         if header.clock_hz == 0 { header.clock_hz = Clock.hz }
+        hz = header.clock_hz
         index = unsafe writer.process(&header)
         unsafe batches = Array(repeating: nil, count: file.cores)
         filled = Array(repeating: 0, count: file.cores)
         filters = header.mode == HL_MODE_LEAKS.rawValue
-        filter = filters ? LeakFilter(cores: file.cores) : nil
+        filter = filters ? LeakFilter(cores: file.cores, hz: header.clock_hz) : nil
         keepsNewest = header.on_full == HL_ON_FULL_OVERWRITE.rawValue
         startTime = ProcFS.state(of: pid)?.start
         nextMapsCheck = Clock.nanoseconds + 500_000_000
@@ -235,7 +237,7 @@ package enum ProcessEnd: Equatable, Sendable {
         guard let condense else { return nil }
         var live = live
         if live == nil, unsafe eventsSeen <= max(1 << 18, UInt64(image.bytes.count) / 2) {
-            live = writer.blocksAlive(in: index, upTo: image.isAtExit ? .max : image.ticks)
+            live = writer.blocksAlive(in: index, hz: hz, upTo: image.isAtExit ? .max : image.ticks)
         }
         guard let live else { return nil }
         let blocks = live.filter { $0.time_kind & 0xff == UInt64(HL_KIND_ALLOC.rawValue) }

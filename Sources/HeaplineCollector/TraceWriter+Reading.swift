@@ -11,9 +11,9 @@ extension TraceWriter {
     /// be read back.
     ///
     /// - Complexity: O(events).
-    func blocksAlive(in process: Int, upTo ticks: UInt64) -> [hl_record]? {
+    func blocksAlive(in process: Int, hz: UInt64, upTo ticks: UInt64) -> [hl_record]? {
         guard let chunks = eventChunks(of: process) else { return nil }
-        var filter = LeakFilter(cores: 1 + Int(chunks.map(\.header.core).max() ?? 0))
+        var filter = LeakFilter(cores: 1 + Int(chunks.map(\.header.core).max() ?? 0), hz: hz)
         var decoder = ChunkDecoder()
         for (number, chunk) in chunks.enumerated() where chunk.header.first <= ticks {
             guard
