@@ -55,19 +55,8 @@ internal import HeaplineCollector
         let processors = Processors.count
         guard order.count >= Self.fewestChunks, processors > 1 else { return }
         for _ in 0..<min(processors - 1, Self.mostWorkers) {
-            var thread = pthread_t()
-            let context = unsafe Unmanaged.passRetained(self).toOpaque()
-            let error = unsafe pthread_create(
-                &thread, nil,
-                { context in
-                    unsafe Unmanaged<DecodeAhead>.fromOpaque(context!).takeRetainedValue().work()
-                    return nil
-                }, context)
             // Without a thread the merge decodes everything itself.
-            guard error == 0 else {
-                unsafe Unmanaged<DecodeAhead>.fromOpaque(context).release()
-                return
-            }
+            guard let thread = Processors.begin({ self.work() }) else { return }
             threads.append(thread)
         }
     }

@@ -16,22 +16,31 @@ enum Processors {
         let pieces = Pieces(count, body)
         var threads: [pthread_t] = []
         for _ in 1..<max(1, min(Self.count, count)) {
-            var thread = pthread_t()
-            let context = unsafe Unmanaged.passRetained(pieces).toOpaque()
-            let error = unsafe pthread_create(
-                &thread, nil,
-                { context in
-                    unsafe Unmanaged<Pieces>.fromOpaque(context!).takeRetainedValue().work()
-                    return nil
-                }, context)
-            guard error == 0 else {
-                unsafe Unmanaged<Pieces>.fromOpaque(context).release()
-                break
-            }
+            guard let thread = begin({ pieces.work() }) else { break }
             threads.append(thread)
         }
         pieces.work()
         for thread in threads { pthread_join(thread, nil) }
+    }
+
+    /// A thread that runs `body`, to be joined; nil when there can be none.
+    static func begin(_ body: @escaping @Sendable () -> Void) -> pthread_t? {
+        var thread = pthread_t()
+        let context = unsafe Unmanaged.passRetained(Errand(body)).toOpaque()
+        let error = unsafe pthread_create(
+            &thread, nil,
+            { context in
+                unsafe Unmanaged<Errand>.fromOpaque(context!).takeRetainedValue().body()
+                return nil
+            }, context)
+        guard error != 0 else { return thread }
+        unsafe Unmanaged<Errand>.fromOpaque(context).release()
+        return nil
+    }
+
+    private final class Errand: Sendable {
+        let body: @Sendable () -> Void
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
 
     private final class Pieces: Sendable {

@@ -169,4 +169,15 @@ extension JSONWriter {
         member("module", frame.module)
         member("inlined", frame.inlined)
     }
+
+    /// What a thread did, as members of the object that stands for it.
+    mutating func sums(of thread: ThreadHistory) {
+        member("allocations", thread.allocations)
+        member("bytes", thread.bytes)
+        member("frees", thread.frees)
+        member("foreignFrees", thread.foreignFrees)
+        member("temporary", thread.temporary)
+        member("liveBlocks", thread.liveBlocks)
+        member("liveBytes", thread.liveBytes)
+    }
 }

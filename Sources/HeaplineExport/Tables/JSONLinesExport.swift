@@ -107,12 +107,6 @@ struct JSONLinesExport {
         json.member("thread", thread.index)
         json.member("name", thread.name)
         json.member("tid", Int(thread.tid))
-        json.member("allocations", thread.allocations)
-        json.member("bytes", thread.bytes)
-        json.member("frees", thread.frees)
-        json.member("foreignFrees", thread.foreignFrees)
-        json.member("temporary", thread.temporary)
-        json.member("liveBlocks", thread.liveBlocks)
-        json.member("liveBytes", thread.liveBytes)
+        json.sums(of: thread)
     }
 }
