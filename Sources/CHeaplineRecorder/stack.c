@@ -38,7 +38,7 @@
 // Ids and the depth limit
 //
 // The id of a frame depends on what lies outside of it up to the cut, so it is remembered per base b: column b % HL_COLUMNS holds
-// the ids of frames b and inward, at the end of each group of HL_GROUP_FRAMES. A recursion that goes up and down by less than
+// the ids of every HL_ID_STRIDEth frame from b inward. A recursion that goes up and down by less than
 // HL_COLUMNS frames beyond the limit has each of its bases at hand. Changing frame i makes the ids of i and inward invalid
 // in every column.
 #include "stack_memo.h"
@@ -61,14 +61,14 @@ static uint32_t capacity_for(uint32_t depth) {
 }
 
 static size_t ends_for(uint32_t capacity) {
-    return capacity / HL_GROUP_FRAMES + 1;
+    return capacity / HL_ID_STRIDE;
 }
 
 size_t hl_stack_memo_bytes(uint32_t depth) {
     uint32_t capacity = capacity_for(depth);
     return sizeof(struct hl_stack_memo) + 64 +
            (HL_PASTS + 1) * capacity * (sizeof(struct hl_frame) + sizeof(uint64_t)) +
-           HL_PASTS * HL_COLUMNS * ends_for(capacity) * sizeof(struct hl_group_end);
+           HL_PASTS * HL_COLUMNS * ends_for(capacity) * sizeof(uint32_t);
 }
 
 extern void *__libc_stack_end __attribute__((weak));
@@ -87,7 +87,7 @@ struct hl_stack_memo *hl_stack_memo_make(void *memory, uint32_t depth, uintptr_t
     }
     struct hl_frame *frames = (struct hl_frame *)(((uintptr_t)(memo + 1) + 63) & ~(uintptr_t)63);
     uint64_t *pcs = (uint64_t *)(frames + (HL_PASTS + 1) * capacity);
-    struct hl_group_end *ends = (struct hl_group_end *)(pcs + (HL_PASTS + 1) * capacity);
+    uint32_t *ends = (uint32_t *)(pcs + (HL_PASTS + 1) * capacity);
     for (uint32_t i = 0; i < HL_PASTS; i++) {
         struct hl_past *past = &memo->pasts[i];
         past->depth = depth;

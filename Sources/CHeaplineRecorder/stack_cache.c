@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Whole stacks to ids: a stack seen before costs one line, whatever its depth. A cache in front of intern.c's groups and nodes;
+// Whole stacks to ids: a stack seen before costs one line, whatever its depth. A cache in front of intern.c's nodes;
 // a line may be overwritten, and when three quarters of them are taken a cache twice as large is put in place of this one: kept so
 // full that thousands of stacks fit the processor's second-level cache beside what the program has there.
 //

@@ -4,10 +4,6 @@
 // is marked. Both start at the outermost frame that changed.
 #include "stack_memo.h"
 
-#include <string.h>
-
-#define BATCH 8u
-
 const uintptr_t hl_never = 1;
 
 // Marks the frames in which fp is live, from `from` inward. Frames whose own rule uses fp are marked already; what is left
@@ -42,49 +38,6 @@ static void forget_ids(struct hl_past *past, uint32_t changed) {
     }
 }
 
-// Frames on their way to an id, a group after the other.
-struct chain {
-    uint32_t id; // of what lies outside of `pcs`
-    uint32_t count;
-    uint64_t hash; // of the groups outside
-    const uint64_t *pcs;
-    uint32_t epoch;
-};
-
-// Gives all frames their id, chain->id at last; whole groups leave theirs in `ends`, where that is given.
-static void follow_chain(struct chain *chain, struct hl_group_end *ends) {
-    while (chain->count > 0) {
-        // First where all groups lie, then what they hold: their cache lines arrive together.
-        const uint64_t *pcs[BATCH];
-        uint64_t hashes[BATCH];
-        uint32_t frames[BATCH];
-        uint64_t rest[HL_GROUP_FRAMES];
-        uint32_t groups = 0;
-        for (; chain->count > 0 && groups < BATCH; groups++) {
-            frames[groups] = chain->count < HL_GROUP_FRAMES ? chain->count : HL_GROUP_FRAMES;
-            pcs[groups] = chain->pcs;
-            if (HL_UNWIND_UNLIKELY(frames[groups] < HL_GROUP_FRAMES)) {
-                memset(rest, 0, sizeof rest);
-                for (uint32_t i = 0; i < frames[groups]; i++) {
-                    rest[i] = chain->pcs[i];
-                }
-                pcs[groups] = rest;
-            }
-            chain->pcs += frames[groups];
-            chain->count -= frames[groups];
-            chain->hash = hl_intern_group_hash(chain->hash, pcs[groups]);
-            hl_intern_group_prefetch(chain->hash);
-            hashes[groups] = chain->hash;
-        }
-        for (uint32_t i = 0; i < groups; i++) {
-            chain->id = hl_intern_group(chain->id, pcs[i], frames[i], chain->epoch, hashes[i]);
-            if (ends != NULL && frames[i] == HL_GROUP_FRAMES) {
-                *ends++ = (struct hl_group_end){.hash = hashes[i], .id = chain->id};
-            }
-        }
-    }
-}
-
 uint32_t hl_stack_ids(struct hl_walk *walk, uint32_t base, uint32_t root, bool solid) {
     struct hl_past *past = walk->past;
     uint32_t count = walk->count;
@@ -106,22 +59,15 @@ uint32_t hl_stack_ids(struct hl_walk *walk, uint32_t base, uint32_t root, bool s
     if (column->count == count) {
         return column->id;
     }
-    uint32_t group = ((column->valid < count ? column->valid : count) - base) / HL_GROUP_FRAMES;
-    struct hl_group_end *ends = column->ends;
-    struct chain chain = {
-        .id = group == 0 ? root : ends[group - 1].id,
-        .hash = group == 0 ? root : ends[group - 1].hash,
-        .pcs = &past->pcs[base + group * HL_GROUP_FRAMES],
-        .count = count - base - group * HL_GROUP_FRAMES,
-        .epoch = walk->epoch,
-    };
     struct hl_stack_sum sum;
     uint32_t id = hl_stack_find(&past->pcs[base], count - base, root, walk->epoch, &sum);
     if (id == 0) {
-        follow_chain(&chain, ends + group);
-        id = chain.id;
+        uint32_t valid = column->valid < count ? column->valid : count;
+        uint32_t strides = (valid - base) / HL_ID_STRIDE, done = strides * HL_ID_STRIDE;
+        id = hl_intern_frames(strides == 0 ? root : column->ends[strides - 1], &past->pcs[base + done], count - base - done,
+                              column->ends + strides);
         hl_stack_keep(&sum, id);
-        uint32_t whole = count - (count - base) % HL_GROUP_FRAMES;
+        uint32_t whole = count - (count - base) % HL_ID_STRIDE;
         column->valid = column->valid > whole ? column->valid : whole;
     }
     column->count = count;
@@ -133,9 +79,7 @@ uint32_t hl_stack_chain(const uint64_t *pcs, uint32_t count, uint32_t root, uint
     struct hl_stack_sum sum;
     uint32_t id = hl_stack_find(pcs, count, root, epoch, &sum);
     if (HL_UNWIND_UNLIKELY(id == 0)) {
-        struct chain chain = {.id = root, .hash = root, .pcs = pcs, .count = count, .epoch = epoch};
-        follow_chain(&chain, NULL);
-        id = chain.id;
+        id = hl_intern_frames(root, pcs, count, NULL);
         hl_stack_keep(&sum, id);
     }
     return id;

@@ -22,21 +22,15 @@ _Static_assert(sizeof(struct hl_frame) == 48, "frames are compared in a tight lo
 
 extern const uintptr_t hl_never __attribute__((visibility("hidden"))); // equals no pc
 
-// Where a group of frames ends.
-struct hl_group_end {
-    uint64_t hash; // hl_intern_group_hash of all groups up to here
-    uint32_t id;
-};
-
 // The ids of frames base and inward, up to `root` outside of base.
 struct hl_column {
     uint32_t base;
     uint32_t root;
-    uint32_t valid; // frames whose group ends hold
+    uint32_t valid; // frames for which `ends` holds
     uint32_t count; // the stack of this many frames has this id; 0: none
     uint32_t id;
     bool solid; // the root is known from the rules of the frames alone
-    struct hl_group_end *ends;
+    uint32_t *ends; // of every HL_ID_STRIDEth frame from the base inward
 };
 
 #define HL_COLUMNS 8u
