@@ -143,8 +143,7 @@ uint32_t hl_stack_chain(const uint64_t *pcs, uint32_t count, uint32_t root, uint
 
 // What stands for the frames of a stack in the cache of whole stacks (stack_cache.c).
 struct hl_stack_sum {
-    uint64_t low, high;
-    uint32_t what; // root and number of frames; 0: such a stack is not cached
+    uint64_t tag; // 0: such a stack is not cached
     uint32_t epoch;
 };
 // The id of the stack of these frames, outermost first, on `root`, or 0; `sum` is for hl_stack_keep.
