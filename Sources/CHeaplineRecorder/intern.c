@@ -357,7 +357,7 @@ static inline uint32_t flags_of(uint64_t pc) {
     return pc & HL_PC_EXACT ? HL_NODE_EXACT : 0;
 }
 
-uint32_t hl_intern_frames(uint32_t parent, const uint64_t *pcs, uint32_t count, uint32_t *ends) {
+uint32_t hl_intern_frames(uint32_t parent, const uint64_t *pcs, uint32_t count, uint32_t *ids) {
     uint32_t at = 0;
     while (at < count) {
         uint32_t id = known(parent, pc_of(pcs[at]), flags_of(pcs[at]));
@@ -376,10 +376,7 @@ uint32_t hl_intern_frames(uint32_t parent, const uint64_t *pcs, uint32_t count, 
             }
         }
         for (uint32_t i = 0; i < more; i++, at++, id++) {
-            parent = id;
-            if (ends != NULL && (at + 1) % HL_ID_STRIDE == 0) {
-                ends[at / HL_ID_STRIDE] = id;
-            }
+            ids[at] = parent = id;
         }
     }
     return parent;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Whole stacks to ids: a stack seen before costs one line, whatever its depth. A cache in front of intern.c's nodes;
-// a line may be overwritten, and when three quarters of them are taken a cache twice as large is put in place of this one: kept so
-// full that thousands of stacks fit the processor's second-level cache beside what the program has there.
+// a line may be overwritten, and when three quarters of them are taken, or were overwritten, a cache twice as large is put in place of
+// this one: kept so full that thousands of stacks fit the processor's second-level cache beside what the program has there.
 //
 // A line holds no frames but a hash of them, made with keys that the kernel drew for this process. First NH (Black, Halevi, Krawczyk,
 // Krovetz, Rogaway: UMAC, 1999) with words of 64 bits, then a multilinear hash (Lemire, Kaser: Strongly universal string hashing is
@@ -37,7 +37,7 @@ _Static_assert(sizeof(struct line) == 16, "four to a cache line");
 
 struct cache {
     _Alignas(64) uint64_t mask; // lines - 1
-    uint64_t taken;             // lines filled; relaxed, only to know when to grow
+    uint64_t taken;             // lines filled or overwritten; relaxed, only to know when to grow
     _Alignas(64) struct line lines[]; // in sets of LINE_PROBES
 };
 
@@ -175,10 +175,10 @@ void hl_stack_keep(const struct hl_stack_sum *sum, uint32_t id) {
     }
     struct line *line = line_for(cache, sum->tag, sum->epoch);
     uint64_t is = (uint64_t)sum->epoch << 32 | id;
-    bool is_empty = __atomic_load_n(&line->is, __ATOMIC_RELAXED) == 0;
+    uint64_t was = __atomic_load_n(&line->is, __ATOMIC_RELAXED);
     __atomic_store_n(&line->mixed, sum->tag ^ is, __ATOMIC_RELAXED);
     __atomic_store_n(&line->is, is, __ATOMIC_RELAXED);
-    if (is_empty && __atomic_add_fetch(&cache->taken, 1, __ATOMIC_RELAXED) > cache->mask / 4 * 3) {
+    if ((was == 0 || was >> 32 == sum->epoch) && __atomic_add_fetch(&cache->taken, 1, __ATOMIC_RELAXED) > cache->mask / 4 * 3) {
         cache_grow(cache);
     }
 }

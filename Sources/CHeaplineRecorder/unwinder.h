@@ -229,10 +229,8 @@ static inline uintptr_t hl_cursor_address(const struct hl_cursor *cursor) {
 // MARK: Ids of several frames at once
 
 #define HL_PC_EXACT (UINT64_C(1) << 63) // user code never has this bit
-#define HL_ID_STRIDE 4u
-// The id of `count` frames inside of `parent`: outermost first, HL_PC_EXACT as flag. `ends`, where given, gets the id of every
-// HL_ID_STRIDEth of them.
-uint32_t hl_intern_frames(uint32_t parent, const uint64_t *pcs, uint32_t count, uint32_t *ends);
+// The id of `count` frames inside of `parent`: outermost first, HL_PC_EXACT as flag. `ids` gets those of each frame.
+uint32_t hl_intern_frames(uint32_t parent, const uint64_t *pcs, uint32_t count, uint32_t *ids);
 // Gives no id out again that leads through code in [start, end) (intern.c).
 void hl_intern_forget(uintptr_t start, uintptr_t end);
 
