@@ -575,6 +575,7 @@ HL_UNWIND_SLOW static bool make_ready(struct hl_stack_memo *memo, struct hl_regi
         memo->epoch = epoch;
         memo->wait = WAIT_LEAST;
         memset(memo->trail, 0, sizeof memo->trail);
+        memset(memo->rules, 0, sizeof memo->rules);
         for (uint32_t i = 0; i < HL_RECENT; i++) {
             memo->recent[i].count = 0;
         }

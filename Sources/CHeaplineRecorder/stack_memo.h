@@ -63,6 +63,17 @@ struct hl_trail {
     uintptr_t fp;             // and then on this value
 };
 _Static_assert(sizeof(struct hl_trail) == 64, "one cache line");
+// A thread's copy of a compact rule: (pc, sp) → the caller's sp, and how far below it pc and fp were saved.
+struct hl_own_rule {
+    uint64_t pc;
+    int32_t cfa; // from sp, or with HL_OWN_RULE_FP from fp
+    uint16_t ra;
+    uint16_t fp; // 0: handed on
+};
+_Static_assert(sizeof(struct hl_own_rule) == 16, "four to a cache line");
+#define HL_OWN_RULE_FP INT32_MIN
+#define HL_OWN_RULES 1024u
+#define HL_OWN_RULE_STEP (HL_REGISTER_LINK < 0 ? 2 : 1) // no call is followed by another one that is shorter than this
 #define HL_TRAILS 512u // 8 KiB of stack
 
 // A stack that was new to the cache of whole stacks lately. The next one mostly begins as one of these does, and has the same ids so far.
@@ -98,6 +109,7 @@ struct hl_stack_memo {
     bool grows;      // the main thread's stack: its low end is not known yet
     struct hl_past pasts[HL_PASTS];
     _Alignas(64) struct hl_trail trail[HL_TRAILS];
+    struct hl_own_rule rules[HL_OWN_RULES];
 };
 
 // Tells innermost frames apart; that two are the same is looked at where it matters.
