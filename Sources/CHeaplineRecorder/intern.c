@@ -161,19 +161,18 @@ static inline uint64_t hash_of(const struct hl_node *node) {
     return hash_node(node->parent, node->pc, node->flags & HL_NODE_EXACT);
 }
 
-// The `probe`th place of a key.
+// The `probe`th place of a key. The tag alone says where, so that an entry can be moved without looking at its node.
 static inline uint64_t *place_of(struct index *index, uint64_t hash, uint64_t probe) {
-    return &index->entries[(hash + probe) & index->mask];
+    return &index->entries[((hash >> 32) + probe) & index->mask];
 }
 
 HL_UNWIND_SLOW static void index_grow(struct index *index);
 
 // Copies an entry of an index that is being left into the next; returns where it lies now, NULL when it got no place.
 static uint64_t *carry(struct index *index, uint64_t entry) {
-    uint64_t hash = hash_of(&table.nodes[(uint32_t)entry]);
     uint64_t probe = 0;
     while (index != NULL) {
-        uint64_t *place = place_of(index, hash, probe);
+        uint64_t *place = place_of(index, entry, probe);
         uint64_t there = __atomic_load_n(place, __ATOMIC_ACQUIRE); // as in hl_intern
         if (there == ENTRY_MOVED || probe == PROBE_LIMIT) {
             struct index *next = __atomic_load_n(&index->next, __ATOMIC_ACQUIRE);
