@@ -6,7 +6,12 @@ internal import HeaplineAnalysis
 
 extension TextReport {
     mutating func summary() {
-        title()
+        guard let main = report.mainProcess else {
+            lines.append(style.bold("No process was recorded."))
+            trust()
+            return
+        }
+        title(main)
         numbers()
         if report.mode != .count && report.mode != .off {
             alive(limit: style.limit ?? 5)
@@ -24,11 +29,7 @@ extension TextReport {
         lines.append(style.dim("More: heapline report \(report.trace.path) --view leaks|peak|sites|temporary|threads|sizes|timeline"))
     }
 
-    private mutating func title() {
-        guard let first = report.mainProcess else {
-            lines.append(style.bold("No process was recorded."))
-            return
-        }
+    private mutating func title(_ first: TraceProcess) {
         var text = first.name
         if first.pid != 0 { text += " (pid \(first.pid))" }
         if report.processes.count > 1 { text += " and \(Units.count(UInt64(report.processes.count - 1))) more" }
