@@ -214,7 +214,9 @@ extension TextReport {
         case .impliedFrees(let count):
             return ("\(Units.count(count, "free"))\(of) not recorded: their addresses were allocated again", nil)
         case .paused: return ("recording was paused for a while\(of): what happened then is not in the events", nil)
-        case .problem(let text): return (text + of, nil)
+        case .problem(let text):
+            let who = gap.process.flatMap { report.processes.count > 1 ? report.trace.processes[$0] : nil }
+            return ((who.map { "\($0.name) (pid \($0.pid)): " } ?? "") + text, nil)
         case .stoppedEarly: return ("only events up to the chosen moment were counted", nil)
         }
     }
