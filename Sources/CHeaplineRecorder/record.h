@@ -143,7 +143,7 @@ HL_HOT void hl_record_free(enum hl_kind kind, uint64_t address, struct hl_regist
 // A reallocation went well: its two halves were recorded; this only counts it.
 HL_HOT void hl_record_reallocated(void) {
     struct hl_thread *self = hl_thread_self;
-    if (hl_likely(self && !self->skip && hl_load_relaxed(&hl_gate.state) > HL_GATE_BUSY)) // see hl_gate
+    if (hl_likely(self && !(self->skip & ~HL_SKIP_TIMED) && hl_load_relaxed(&hl_gate.state) > HL_GATE_BUSY)) // see hl_gate
         hl_bump(&self->counts->reallocations, 1);
 }
 // A reallocation failed: the old block, recorded as freed, lives on.

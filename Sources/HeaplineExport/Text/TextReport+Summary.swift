@@ -70,6 +70,7 @@ extension TextReport {
         if history.mappedBytes > 0 {
             rows.append(("mapped", units.bytes(history.mappedBytes), "unmapped \(units.bytes(history.unmappedBytes))"))
         }
+        rows.append(overhead())
         let width = rows.map { $0.0.count }.max() ?? 0
         let values = rows.map { $0.1.count }.max() ?? 0
         lines.append("")
@@ -78,6 +79,22 @@ extension TextReport {
             let right = String(repeating: " ", count: values - value.count) + value
             lines.append("  \(left)  \(style.bold(right))" + (note.isEmpty ? "" : "  " + style.dim(note)))
         }
+    }
+
+    /// What recording cost, as far as it is known.
+    private func overhead() -> (String, String, String) {
+        let overhead = report.overhead
+        var notes: [String] = []
+        if let absence = overhead.absence {
+            notes.append(absence.explanation)
+        } else {
+            notes.append("\(overhead.detail), estimated from \(Units.count(overhead.timedEvents, "timed event"))")
+        }
+        if overhead.searchNanoseconds > 0 { notes.append("memory search \(Units.duration(overhead.searchNanoseconds))") }
+        if overhead.waitedNanoseconds > 0 { notes.append("waited for the collector \(Units.duration(overhead.waitedNanoseconds))") }
+        if overhead.collectorNanoseconds > 0 { notes.append("collector \(Units.duration(overhead.collectorNanoseconds))") }
+        return ("overhead", overhead.absence == nil ? "about \(Units.duration(overhead.nanoseconds))" : "not measured",
+            notes.joined(separator: "; "))
     }
 
     private mutating func alive(limit: Int) {
