@@ -103,6 +103,7 @@ struct hl_node {
 HL_STATIC_ASSERT(sizeof(struct hl_node) == 16, "nodes are 16 bytes");
 #define HL_NODE_VALID 1u
 #define HL_NODE_EXACT 2u // pc is the interrupted instruction itself, not a return address
+#define HL_NODE_FOLLOWS 4u // the recorder's own, not in traces: made at once with its parent, the node before it
 
 // MARK: Notes
 
