@@ -30,7 +30,10 @@ HL_SLOW int hl_record_renew(struct hl_thread *self) {
 
 HL_SLOW void hl_record_skipped(struct hl_thread *self, enum hl_kind kind, uint64_t address, uint64_t size) {
     uint32_t skip = hl_load_relaxed(&self->skip); // our own thread's, or STALE, which waits
-    if (skip & ~(HL_SKIP_STALE | HL_SKIP_LIMBO)) return; // the recorder's own, or asked to be left out
+    if (skip & ~(HL_SKIP_STALE | HL_SKIP_LIMBO)) { // the recorder's own, or asked to be left out
+        self->skipped++;
+        return;
+    }
     if (hl_record_state() <= HL_GATE_BUSY) return;       // ended meanwhile
     if (skip & HL_SKIP_STALE) hl_thread_renew(self);
     struct hl_thread_counts *sums = skip & HL_SKIP_LIMBO ? &hl_recorder.process->retired : self->counts;

@@ -17,6 +17,7 @@ struct hl_thread {
     uint64_t random;
     uint32_t index;                  // in records
     uint32_t skip;                   // != 0: not as usual (see HL_SKIP_…); changed by atomic operations only
+    uint32_t skipped;                // own events that were left out because of `skip`; only to see whether there are any
     uint32_t sampling;               // the first distance was drawn
     uint32_t endings;                // how often our key's destructor ran
     uint32_t noted_name;             // hash of the name last noted

@@ -102,7 +102,7 @@ struct PageTrust {
             )
         case .paused:
             add("note", "Recording was paused\(who)", "What happened meanwhile is not here.")
-        case .problem(let text): add("bad", "The recorder had trouble\(who)", text)
+        case .problem(let text): add("bad", "Part of it could not be recorded\(who)", text)
         case .stoppedEarly: add("note", "Stopped early", "The trace goes on after what is shown here.")
         }
     }

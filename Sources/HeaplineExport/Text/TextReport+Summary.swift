@@ -6,7 +6,12 @@ internal import HeaplineAnalysis
 
 extension TextReport {
     mutating func summary() {
-        title()
+        guard let main = report.mainProcess else {
+            lines.append(style.bold("No process was recorded."))
+            trust()
+            return
+        }
+        title(main)
         numbers()
         if report.mode != .count && report.mode != .off {
             alive(limit: style.limit ?? 5)
@@ -24,11 +29,7 @@ extension TextReport {
         lines.append(style.dim("More: heapline report \(report.trace.path) --view leaks|peak|sites|temporary|threads|sizes|timeline"))
     }
 
-    private mutating func title() {
-        guard let first = report.mainProcess else {
-            lines.append(style.bold("No process was recorded."))
-            return
-        }
+    private mutating func title(_ first: TraceProcess) {
         var text = first.name
         if first.pid != 0 { text += " (pid \(first.pid))" }
         if report.processes.count > 1 { text += " and \(Units.count(UInt64(report.processes.count - 1))) more" }
@@ -213,7 +214,9 @@ extension TextReport {
         case .impliedFrees(let count):
             return ("\(Units.count(count, "free"))\(of) not recorded: their addresses were allocated again", nil)
         case .paused: return ("recording was paused for a while\(of): what happened then is not in the events", nil)
-        case .problem(let text): return (text + of, nil)
+        case .problem(let text):
+            let who = gap.process.flatMap { report.processes.count > 1 ? report.trace.processes[$0] : nil }
+            return ((who.map { "\($0.name) (pid \($0.pid)): " } ?? "") + text, nil)
         case .stoppedEarly: return ("only events up to the chosen moment were counted", nil)
         }
     }
