@@ -75,6 +75,7 @@ struct hl_stack_memo *hl_stack_memo_make(void *memory, uint32_t depth, uintptr_t
     memo->stack_low = stack_low;
     memo->stack_high = stack_high;
     memo->wait = WAIT_LEAST;
+    hl_own_rules_emptied(memo);
     if (&__libc_stack_end != NULL) {
         uintptr_t main_end = (uintptr_t)__libc_stack_end;
         memo->grows = main_end >= stack_low && main_end < stack_high;
@@ -576,6 +577,7 @@ HL_UNWIND_SLOW static bool make_ready(struct hl_stack_memo *memo, struct hl_regi
         memo->wait = WAIT_LEAST;
         memset(memo->trail, 0, sizeof memo->trail);
         memset(memo->rules, 0, sizeof memo->rules);
+        hl_own_rules_emptied(memo);
         for (uint32_t i = 0; i < HL_RECENT; i++) {
             memo->recent[i].count = 0;
         }

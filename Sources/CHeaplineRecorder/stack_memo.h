@@ -112,6 +112,15 @@ struct hl_stack_memo {
     struct hl_own_rule rules[HL_OWN_RULES];
 };
 
+// Where a thread's own copy of the rule for `pc` lies.
+static inline struct hl_own_rule *hl_own_rule_at(struct hl_stack_memo *memo, uintptr_t pc) {
+    return &memo->rules[hl_code_key(pc) / HL_OWN_RULE_STEP % HL_OWN_RULES];
+}
+// To be called when all are zeroed: an empty one has pc 0, and only where no rule for pc 0 would be looked for may it.
+static inline void hl_own_rules_emptied(struct hl_stack_memo *memo) {
+    hl_own_rule_at(memo, 0)->pc = UINT64_MAX;
+}
+
 // Tells innermost frames apart; that two are the same is looked at where it matters.
 static inline uint64_t hl_top(struct hl_registers from) {
     return from.pc ^ (uint64_t)from.sp << 16;

@@ -29,12 +29,7 @@ static inline struct hl_trail *trail_at(struct hl_stack_memo *memo, uintptr_t sp
     return &memo->trail[sp / 16 % HL_TRAILS];
 }
 
-// The thread's own copy of a rule.
-static inline struct hl_own_rule *own_rule_at(struct hl_stack_memo *memo, uintptr_t pc) {
-    return &memo->rules[hl_code_key(pc) / HL_OWN_RULE_STEP % HL_OWN_RULES];
-}
-
-// Makes it, where the rule is compact, and of the shape that the loop relies upon: where slot may be read, all from sp to slot may.
+// Makes the thread's own copy of a rule, where that is compact, and of the shape that the loop relies upon: where slot may be read, all from sp to slot may.
 HL_UNWIND_SLOW static bool own_rule_make(struct hl_own_rule *own, uintptr_t pc, uint32_t rule) {
     uintptr_t cfa = hl_rule_cfa_offset(rule), ra = hl_rule_ra_offset(rule), fp = hl_rule_fp_offset(rule);
     if ((rule & 3) == HL_RULE_SPECIAL || ra == 0 || (fp != 0 && fp < ra) ||
@@ -98,7 +93,7 @@ walk(struct hl_stack_memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t own_fp, u
             }
             strays++;
         }
-        struct hl_own_rule *own = own_rule_at(memo, pc);
+        struct hl_own_rule *own = hl_own_rule_at(memo, pc);
         *--outermost = pc;
         if (HL_UNWIND_LIKELY(own->pc == pc || own_rule_make(own, pc, hl_rule_at(pc - 1, entries, epoch)))) {
             uintptr_t cfa = sp + (uintptr_t)own->cfa, fp = 0;
