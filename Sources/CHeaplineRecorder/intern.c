@@ -395,8 +395,8 @@ void hl_intern_forget(uintptr_t start, uintptr_t end) {
             continue;
         }
         if (flags & HL_NODE_FOLLOWS) {
-            // Relaxed: nobody else writes a filled node, and for the reader it stays the one it was.
-            __atomic_store_n(&node->flags, flags & ~HL_NODE_FOLLOWS, __ATOMIC_RELAXED);
+            // Nobody else writes a filled node, and for the reader it stays the one it was. Release: as in fill_node.
+            __atomic_store_n(&node->flags, flags & ~HL_NODE_FOLLOWS, __ATOMIC_RELEASE);
             continue;
         }
         uint64_t hash = hash_of(node);

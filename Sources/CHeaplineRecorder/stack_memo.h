@@ -116,7 +116,7 @@ struct hl_stack_memo {
 static inline struct hl_own_rule *hl_own_rule_at(struct hl_stack_memo *memo, uintptr_t pc) {
     return &memo->rules[hl_code_key(pc) / HL_OWN_RULE_STEP % HL_OWN_RULES];
 }
-// To be called when all are zeroed: an empty one has pc 0, and only where no rule for pc 0 would be looked for may it.
+// To be called when all are zeroed. An empty one has pc 0, which no rule is for; so it must not lie where that of pc 0 would.
 static inline void hl_own_rules_emptied(struct hl_stack_memo *memo) {
     hl_own_rule_at(memo, 0)->pc = UINT64_MAX;
 }

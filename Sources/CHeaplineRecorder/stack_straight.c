@@ -29,7 +29,8 @@ static inline struct hl_trail *trail_at(struct hl_stack_memo *memo, uintptr_t sp
     return &memo->trail[sp / 16 % HL_TRAILS];
 }
 
-// Makes the thread's own copy of a rule, where that is compact, and of the shape that the loop relies upon: where slot may be read, all from sp to slot may.
+// Makes the thread's own copy of a rule, where that is compact, and of the shape that the loop relies upon: where slot may be read,
+// all from sp to slot may.
 HL_UNWIND_SLOW static bool own_rule_make(struct hl_own_rule *own, uintptr_t pc, uint32_t rule) {
     uintptr_t cfa = hl_rule_cfa_offset(rule), ra = hl_rule_ra_offset(rule), fp = hl_rule_fp_offset(rule);
     if ((rule & 3) == HL_RULE_SPECIAL || ra == 0 || (fp != 0 && fp < ra) ||
