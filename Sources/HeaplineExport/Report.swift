@@ -36,8 +36,7 @@ public final class Report {
     ) throws(TraceError) {
         self.trace = trace
         history = try trace.history(options)
-        tree = try CallTree(history, symbols: symbols)
-        verdicts = try Verdicts(history)
+        (tree, verdicts) = try Verdicts.withTree(history, symbols: symbols)
         leaks = try Leaks(tree, verdicts: verdicts)
         cores = try CoreTimeline(history)
         overhead = Overhead(history)

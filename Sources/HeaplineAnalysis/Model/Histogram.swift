@@ -99,6 +99,21 @@ public struct Histogram: Sendable {
             sums[index] &+= value &* weight
         }
 
+        /// Adds `UInt64(value)`. From 1024 up a class is the exponent of a floating-point number and the first three bits behind its point:
+        /// they need not be found in the integer again.
+        ///
+        /// - Precondition: `value` >= 0.
+        @inline(__always)
+        mutating func add(wholePartOf value: Double) {
+            // 2^52 ns are 52 days.
+            guard value >= Double(Histogram.exactBelow), value < 0x1p52 else { return add(UInt64(value)) }
+            let bits = value.bitPattern
+            let exponent = bits >> 52 &- 1023
+            let index = Int(truncatingIfNeeded: bits >> 49 &- (1023 + 10) * Histogram.steps &+ Histogram.exactBelow)
+            counts[index] &+= 1
+            sums[index] &+= (bits & (1 << 52 &- 1) | 1 << 52) &>> (52 &- exponent)
+        }
+
         private func item(_ index: Int, unit: UInt64) -> Class {
             let range = Histogram.range(index)
             let sum = range.count == 1 ? range.lowerBound &* counts[index] : sums[index]

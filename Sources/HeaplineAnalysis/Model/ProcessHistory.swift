@@ -111,86 +111,142 @@ struct ProcessHistory: ~Copyable {
         siteOf.extend(to: nodeCount, with: 0)
     }
 
+    // MARK: Plain records
+
     /// Takes in records of this process in time order.
+    ///
+    /// They pass in batches, each in four steps:
+    ///
+    ///   two batches ahead   hash      asks for the tags in the table
+    ///   one batch ahead     ask       asks for the blocks that the tags lead to
+    ///                       match     puts blocks into the table and takes them out
+    ///                       account   changes the sums
+    ///
+    /// One step at a time, as a processor sees a few hundred instructions ahead: of a step that is several events, whose waits for memory and
+    /// for each other then pass at once; of everything that an event needs it would hardly be two.
     mutating func consume(_ records: UnsafeBufferPointer<hl_record>, _ shared: inout SharedHistory) {
         events &+= UInt64(records.count)
+        // A small table is in a cache anyway.
+        let isLarge = liveBlocks > 8192
         unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: Self.hashRing) { ring in
-            let hashes = ring.baseAddress!
-            let isLarge = liveBlocks > 8192
-            if isLarge {
-                for index in 0..<min(Self.farAhead, records.count) {
-                    let hash = unsafe LiveTable.hash(records[index].address)
-                    unsafe hashes[index] = hash
-                    live.prefetchTags(hash)
+            unsafe withUnsafeTemporaryAllocation(of: LiveBlock.self, capacity: Self.batch) { ends in
+                let hashes = ring.baseAddress!
+                let ended = ends.baseAddress!
+                unsafe hash(records, 0..<2 * Self.batch, hashes, isLarge)
+                if isLarge { unsafe ask(records, 0..<Self.batch, hashes) }
+                var start = 0
+                while start < records.count {
+                    let end = min(start &+ Self.batch, records.count)
+                    unsafe hash(records, start &+ 2 &* Self.batch..<start &+ 3 &* Self.batch, hashes, isLarge)
+                    if isLarge { unsafe ask(records, end..<end &+ Self.batch, hashes) }
+                    while start < end {
+                        let stop = unsafe match(records, start..<end, hashes, ended)
+                        unsafe account(records, start..<stop, ended, &shared)
+                        start = stop
+                        guard start < end else { break }
+                        unsafe one(records[start], &shared)
+                        start &+= 1
+                    }
                 }
-            }
-            var index = 0
-            while index < records.count {
-                index = unsafe quickly(records, from: index, isLarge ? hashes : nil, &shared)
-                guard index < records.count else { break }
-                unsafe one(records[index], &shared)
-                index &+= 1
             }
         }
     }
 
-    // Far enough ahead for a load from memory, near enough to be still there: first the tags, then the block they lead to.
-    private static let ahead = 32
-    private static let farAhead = 64
-    private static let hashRing = 128
+    // As many as can be on their way from memory at once. What is known of a record stands at its index modulo these.
+    private static let batch = 16
+    private static let hashRing = 4 * batch
 
-    /// Takes in plain allocations and frees, up to the first record that is anything else; returns its index. Sums that every event
-    /// changes are in variables meanwhile.
+    @inline(__always)
+    private func hash(
+        _ records: UnsafeBufferPointer<hl_record>, _ range: Range<Int>, _ hashes: UnsafeMutablePointer<UInt64>, _ isLarge: Bool
+    ) {
+        var index = range.lowerBound
+        let end = min(range.upperBound, records.count)
+        while index < end {
+            let hash = unsafe LiveTable.hash(records[index].address)
+            unsafe hashes[index & (Self.hashRing - 1)] = hash
+            if isLarge { live.prefetchTags(hash) }
+            index &+= 1
+        }
+    }
+
+    @inline(__always)
+    private func ask(
+        _ records: UnsafeBufferPointer<hl_record>, _ range: Range<Int>, _ hashes: UnsafeMutablePointer<UInt64>
+    ) {
+        var index = range.lowerBound
+        let end = min(range.upperBound, records.count)
+        while index < end {
+            let isNew = unsafe records[index].time_kind & 0xff == UInt64(HL_KIND_ALLOC.rawValue)
+            live.prefetch(unsafe hashes[index & (Self.hashRing - 1)], isNew: isNew)
+            index &+= 1
+        }
+    }
+
+    /// Puts the blocks of plain allocations into the table and takes those of plain frees out, up to the first record that is anything else,
+    /// or that comes after what ends the run: a bucket of the timeline, or half an inversion to be settled. Returns its index.
     ///
-    ///   every sum of this process - the same of all processes == constant, as long as only this one is taken in
-    ///
-    /// - Parameter hashes: those of the records up to `farAhead` before this one, by index modulo `hashRing`; nil when the table is small.
-    private mutating func quickly(
-        _ records: UnsafeBufferPointer<hl_record>, from start: Int, _ hashes: UnsafeMutablePointer<UInt64>?, _ shared: inout SharedHistory
+    /// - Parameter ended: gets the blocks that were freed, and the sites of those that were allocated.
+    @inline(never)
+    private mutating func match(
+        _ records: UnsafeBufferPointer<hl_record>, _ range: Range<Int>, _ hashes: UnsafeMutablePointer<UInt64>,
+        _ ended: UnsafeMutablePointer<LiveBlock>
     ) -> Int {
-        guard weight == nil else { return start }
-        let count = records.count
-        var now = shared.now
-        let others = now.liveBytes &- liveBytes
-        var last = lastTicks
-        var ofOwner: UInt64 = 0  // temporary blocks
-        // What ends the run: a bucket of the timeline, or half an inversion to be settled.
+        guard weight == nil else { return range.lowerBound }
         let endTicks = bucketEndTicks
         let settledTicks = max(inversions.earlyUntil, inversions.lateUntil)
-        var index = start
-        loop: while index < count {
+        let threadCount = threads.count
+        var index = range.lowerBound
+        while index < range.upperBound {
             let record = unsafe records.baseAddress! + index
+            let place = unsafe ended + (index & (Self.batch - 1))
             let address = unsafe record.pointee.address
-            let hash: UInt64
-            if let hashes = unsafe hashes {
-                let far = index &+ Self.farAhead
-                if far < count {
-                    let ahead = unsafe LiveTable.hash(records[far].address)
-                    unsafe hashes[far & (Self.hashRing - 1)] = ahead
-                    live.prefetchTags(ahead)
-                }
-                let near = index &+ Self.ahead
-                if near < count {
-                    let isNew = unsafe records[near].time_kind & 0xff == UInt64(HL_KIND_ALLOC.rawValue)
-                    live.prefetch(unsafe hashes[near & (Self.hashRing - 1)], isNew: isNew)
-                }
-                hash = unsafe hashes[index & (Self.hashRing - 1)]
-            } else {
-                hash = LiveTable.hash(address)
-            }
+            let hash = unsafe hashes[index & (Self.hashRing - 1)]
             let ticks = unsafe record.pointee.time_kind >> 8
-            guard ticks < endTicks, ticks > settledTicks || settledTicks == 0 else { break }
-            let thread = unsafe Int(record.pointee.thread)
-            guard thread < threads.count else { break }
+            let thread = unsafe record.pointee.thread
+            guard ticks < endTicks, ticks > settledTicks || settledTicks == 0, Int(thread) < threadCount else { return index }
             switch unsafe UInt32(truncatingIfNeeded: record.pointee.time_kind & 0xff) {
             case HL_KIND_ALLOC.rawValue:
                 let stack = unsafe Int(record.pointee.stack)
-                guard address != 0, stack < nodeCount, siteOf[stack] != 0 else { break loop }
+                guard address != 0, stack < nodeCount, siteOf[stack] != 0 else { return index }
                 let site = siteOf[stack] &- 1
+                let block = unsafe LiveBlock(address: address, size: record.pointee.size, stamp: ticks << 8, site: site, thread: thread)
+                guard live.insertNew(block, hash) else { return index }
+                unsafe place.pointee.site = site
+            case HL_KIND_FREE.rawValue:
+                guard unsafe record.pointee.stack == HL_ROOT_NONE.rawValue, unsafe live.remove(address, hash, into: &place.pointee)
+                else { return index }
+            default:
+                return index
+            }
+            index &+= 1
+        }
+        return index
+    }
+
+    /// Takes records that have been matched into the sums. Those that every event changes are in variables meanwhile.
+    ///
+    ///   every sum of this process - the same of all processes == constant, as long as only this one is taken in
+    @inline(never)
+    private mutating func account(
+        _ records: UnsafeBufferPointer<hl_record>, _ range: Range<Int>, _ ended: UnsafeMutablePointer<LiveBlock>,
+        _ shared: inout SharedHistory
+    ) {
+        guard !range.isEmpty else { return }
+        var now = shared.now
+        let others = now.liveBytes &- liveBytes
+        var ofOwner: UInt64 = 0  // temporary blocks
+        var index = range.lowerBound
+        while index < range.upperBound {
+            let record = unsafe records.baseAddress! + index
+            let block = unsafe ended + (index & (Self.batch - 1))
+            let address = unsafe record.pointee.address
+            let ticks = unsafe record.pointee.time_kind >> 8
+            let thread = unsafe Int(record.pointee.thread)
+            let site = unsafe Int(block.pointee.site)
+            if unsafe record.pointee.time_kind & 0xff == UInt64(HL_KIND_ALLOC.rawValue) {
                 let size = unsafe record.pointee.size
-                let block = LiveBlock(address: address, size: size, stamp: ticks << 8, site: site, thread: UInt32(truncatingIfNeeded: thread))
-                guard live.insertNew(block, hash) else { break loop }
-                shared.sites[Int(site)].allocated(size, shared.peakNumber)
+                shared.sites[site].allocated(size, shared.peakNumber)
                 threads[thread].allocated(address, size)
                 shared.sizes.add(size)
                 now.allocations &+= 1
@@ -203,32 +259,27 @@ struct ProcessHistory: ~Copyable {
                     peakTicks = ticks
                 }
                 if now.liveBytes > shared.timeline.maxLiveBytes { shared.rise(now, ticks, id) }
-            case HL_KIND_FREE.rawValue:
-                guard unsafe record.pointee.stack == HL_ROOT_NONE.rawValue else { break loop }
-                var block = LiveBlock(address: 0, size: 0, stamp: 0, site: 0, thread: 0)
-                guard live.remove(address, hash, into: &block) else { break loop }
-                let owner = Int(block.thread)
-                shared.sites[Int(block.site)].freed(block.size, shared.peakNumber)
-                threads[owner].lost(block.size)
+            } else {
+                let size = unsafe block.pointee.size
+                let owner = unsafe Int(block.pointee.thread)
+                shared.sites[site].freed(size, shared.peakNumber)
+                threads[owner].lost(size)
                 threads[thread].frees &+= 1
                 if thread != owner { threads[thread].foreignFrees &+= 1 }
                 if threads[owner].lastAllocation == address {
                     threads[owner].lastAllocation = 0
                     threads[owner].temporary &+= 1
-                    shared.sites[Int(block.site)].temporary &+= 1
+                    shared.sites[site].temporary &+= 1
                     ofOwner &+= 1
                 }
-                shared.lifetimes.add(nanoseconds(ticks &- min(block.ticks, ticks)))
+                shared.lifetimes.add(wholePartOf: nanosecondsExactly(ticks &- min(unsafe block.pointee.ticks, ticks)))
                 now.frees &+= 1
                 now.liveBlocks &-= 1
-                now.liveBytes &-= block.size
-            default:
-                break loop
+                now.liveBytes &-= size
             }
-            last = ticks
             index &+= 1
         }
-        lastTicks = last
+        lastTicks = unsafe records[index &- 1].time_kind >> 8
         temporary &+= ofOwner
         allocations &+= now.allocations &- shared.now.allocations
         bytes &+= now.bytesAllocated &- shared.now.bytesAllocated
@@ -236,8 +287,9 @@ struct ProcessHistory: ~Copyable {
         liveBlocks &+= now.liveBlocks &- shared.now.liveBlocks
         liveBytes &+= now.liveBytes &- shared.now.liveBytes
         shared.now = now
-        return index
     }
+
+    // MARK: Any record
 
     /// Takes in any record.
     @inline(never)
@@ -265,9 +317,10 @@ struct ProcessHistory: ~Copyable {
 
     /// A span of time. Ticks are below 2^56, so they are the same as a signed number, which is converted at once.
     @inline(__always)
-    private func nanoseconds(_ ticks: UInt64) -> UInt64 {
-        UInt64(Double(Int64(bitPattern: ticks)) * nanosecondsPerTick)
-    }
+    private func nanoseconds(_ ticks: UInt64) -> UInt64 { UInt64(nanosecondsExactly(ticks)) }
+
+    @inline(__always)
+    private func nanosecondsExactly(_ ticks: UInt64) -> Double { Double(Int64(bitPattern: ticks)) * nanosecondsPerTick }
 
     /// A new block, by malloc or at the end of a reallocation.
     mutating func allocate(_ record: hl_record, _ ticks: UInt64, chain: UInt64, _ shared: inout SharedHistory) {

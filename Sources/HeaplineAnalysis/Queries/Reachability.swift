@@ -10,6 +10,7 @@
 // One pass over the image builds the graph of blocks; then each block and each pointer is visited at most three times.
 
 internal import CHeaplineFormat
+internal import Synchronization
 
 struct Reachability {
     /// By index into the live set.
@@ -20,18 +21,20 @@ struct Reachability {
     private var firstEdge: [UInt32] = []  // of each block, into `targets`; one more at the end
     private var targets: [UInt32] = []  // blocks, by the block that holds the pointer
 
+    /// - Parameter parts: in how many parts the image is read; nil for as many as it is worth. It changes nothing else.
     /// - Complexity: O(words + blocks).
-    init(_ image: MemoryImage, _ blocks: LiveSet) {
+    init(_ image: MemoryImage, _ blocks: LiveSet, parts: Int? = nil) {
         verdicts = Array(repeating: .unreachable, count: blocks.count)
         firstWords = Array(repeating: 0, count: blocks.count)
         guard blocks.count > 0 else { return }
-        var found = graph(image, blocks)
+        let parts = parts ?? (image.wordCount < Self.fewWords ? 1 : 8 * Processors.count)
+        var found = graph(image, blocks, parts)
         while let block = found.popLast() { spread(&found, from: block, .reachable) }
         findHeads()
     }
 
     /// Builds the graph and marks what roots lead to; returns the marked blocks.
-    private mutating func graph(_ image: MemoryImage, _ blocks: LiveSet) -> [UInt32] {
+    private mutating func graph(_ image: MemoryImage, _ blocks: LiveSet, _ parts: Int) -> [UInt32] {
         let roots = Roots(image, blocks)
         var found: [UInt32] = []
         func mark(_ block: Int) {
@@ -41,29 +44,72 @@ struct Reachability {
             }
         }
         for value in roots.registers { if let block = Self.target(value, blocks) { mark(block) } }
+        let pieces = Self.pieces(image, blocks, roots, parts)
+        targets.reserveCapacity(pieces.reduce(0) { $0 + $1.edges.count })
+        firstEdge.reserveCapacity(blocks.count + 1)
+        for piece in pieces {
+            for (block, word) in piece.firstWords { firstWords[Int(block)] = word }
+            for (source, target) in piece.edges {
+                while firstEdge.count <= Int(source) { firstEdge.append(UInt32(targets.count)) }
+                targets.append(target)
+            }
+            for block in piece.marked { mark(Int(block)) }
+        }
+        while firstEdge.count <= blocks.count { firstEdge.append(UInt32(targets.count)) }
+        return found
+    }
+
+    /// What the words of some pages say.
+    private struct Piece: Sendable {
+        var firstWords: [(block: UInt32, word: UInt64)] = []
+        var edges: [(source: UInt32, target: UInt32)] = []  // by source
+        var marked: [UInt32] = []  // blocks that roots lead to; some more than once
+    }
+
+    private final class Pieces: Sendable {
+        let byNumber: Mutex<[Int: Piece]> = Mutex([:])
+    }
+
+    /// An image of fewer words is read sooner than threads begin.
+    private static let fewWords = 1 << 16
+
+    /// All of the image, by address. What a word leads to depends on no other word, so the pages are shared out over the processors.
+    private static func pieces(_ image: MemoryImage, _ blocks: LiveSet, _ roots: Roots, _ count: Int) -> [Piece] {
+        guard count > 1 else { return [piece(image, 0..<image.pageCount, blocks, roots)] }
+        let pieces = Pieces()
+        Processors.forEach(count) { number in
+            let piece = piece(image, image.pages(ofPart: number, of: count), blocks, roots)
+            pieces.byNumber.withLock { $0[number] = piece }
+        }
+        let byNumber = pieces.byNumber.withLock { $0 }
+        return (0..<count).compactMap { byNumber[$0] }
+    }
+
+    private static func piece(_ image: MemoryImage, _ pages: Range<Int>, _ blocks: LiveSet, _ roots: Roots) -> Piece {
+        var result = Piece()
+        guard !pages.isEmpty else { return result }
         let stacks = roots.parts.filter(\.isStack)
         let parts = roots.parts.filter { !$0.isStack }
-        firstEdge.reserveCapacity(blocks.count + 1)
-        var source = 0  // the first block that does not end before the word
+        let start = image.pageAddress(pages.lowerBound)
+        // The first block that does not end before the word: of those that begin before the first page only the last can reach into it.
+        var source = max(0, blocks.indices(in: 0..<start).upperBound - 1)
         var part = 0
-        image.forEachWord { address, value in
+        image.forEachWord(inPages: pages) { address, value in
             while source < blocks.count, blocks.usableEnd(source) <= address { source += 1 }
             let isInBlock = source < blocks.count && blocks.address(source) <= address
-            if isInBlock, blocks.address(source) == address { firstWords[source] = value }
-            guard let target = Self.target(value, blocks) else { return }
+            if isInBlock, blocks.address(source) == address { result.firstWords.append((UInt32(source), value)) }
+            guard let target = target(value, blocks) else { return }
             if isInBlock {
-                while firstEdge.count <= source { firstEdge.append(UInt32(targets.count)) }
-                targets.append(UInt32(target))
-                if stacks.contains(where: { $0.start <= address && address < $0.end }) { mark(target) }
+                result.edges.append((UInt32(source), UInt32(target)))
+                if stacks.contains(where: { $0.start <= address && address < $0.end }) { result.marked.append(UInt32(target)) }
                 return
             }
             while part < parts.count, parts[part].end <= address { part += 1 }
             guard part < parts.count, parts[part].start <= address else { return }
-            if parts[part].isLibc, Self.isFreeChunk(value &- blocks.address(target), of: blocks.size(target)) { return }
-            mark(target)
+            if parts[part].isLibc, isFreeChunk(value &- blocks.address(target), of: blocks.size(target)) { return }
+            result.marked.append(UInt32(target))
         }
-        while firstEdge.count <= blocks.count { firstEdge.append(UInt32(targets.count)) }
-        return found
+        return result
     }
 
     /// The block that a word leads to: as it is, or without the flags that Swift keeps in the upper four bits of pointers. The word of a

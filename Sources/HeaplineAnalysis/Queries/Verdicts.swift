@@ -5,6 +5,7 @@
 // made since are not examined, and the events are read once more, up to then.
 
 internal import CHeaplineFormat
+internal import Glibc
 public import HeaplineCollector
 
 /// What leads to the live blocks of each process, where that was examined.
@@ -30,6 +31,9 @@ public struct Verdicts {
     private var tables: [Int: Table] = [:]
     private var images: [Int: MemoryImage] = [:]
     public private(set) var examined: [Int: Examined] = [:]
+
+    /// Nothing was examined.
+    fileprivate init() {}
 
     public init(_ history: History) throws(TraceError) {
         for process in history.trace.processes where history.options.processes?.contains(process.id) ?? true {
@@ -127,12 +131,64 @@ public struct Verdicts {
         return ByNumber(table: table, places: places)
     }
 
+    /// The same in the order of their addresses.
+    struct ByAddress {
+        fileprivate var table: Table
+
+        var count: Int { table.blocks.count }
+        func size(_ index: Int) -> UInt64 { table.blocks.size(index) }
+        func verdict(_ index: Int) -> DumpedBlock.Verdict { table.verdicts[index] }
+        func firstWord(_ index: Int) -> UInt64 { table.firstWords[index] }
+    }
+
+    /// Nil when ``byNumber(_:)`` is.
+    func byAddress(_ process: Int) -> ByAddress? {
+        guard let table = tables[process], table.places != nil else { return nil }
+        return ByAddress(table: table)
+    }
+
     /// What is known of a process's memory.
     func image(of process: Int) -> MemoryImage? { images[process] }
 
     private func index(_ table: Table, _ block: Block) -> Int? {
         if case .searched(let time, _, _, _)? = examined[block.process], block.time > time { return nil }
         return table.blocks.index(at: block.address)
+    }
+}
+
+extension Verdicts {
+    /// Names the stacks of a history and examines its blocks at the same time: the one mostly waits for other programs, the other computes.
+    public static func withTree(
+        _ history: History, symbols: SymbolizerOptions = SymbolizerOptions()
+    ) throws(TraceError) -> (tree: CallTree, verdicts: Verdicts) {
+        let errand = VerdictsErrand(history)
+        guard Processors.count > 1, let thread = Processors.begin({ errand.run() }) else {
+            return (try CallTree(history, symbols: symbols), try Verdicts(history))
+        }
+        let tree: Result<CallTree, TraceError>
+        do throws(TraceError) {
+            tree = .success(try CallTree(history, symbols: symbols))
+        } catch {
+            tree = .failure(error)
+        }
+        pthread_join(thread, nil)
+        return (try tree.get(), try errand.result.get())
+    }
+}
+
+/// Verdicts on their way from the thread that makes them.
+///
+/// `@unchecked Sendable`: `result` is written by that thread and read once it was joined. What both threads see of the history and its trace
+/// does not change, but for the order of its live blocks by address, which is made by the one that examines them; and of the source the one
+/// reads symbols only, see ``TraceSource``.
+private final class VerdictsErrand: @unchecked Sendable {
+    private let history: History
+    private(set) var result: Result<Verdicts, TraceError> = .success(Verdicts())
+
+    init(_ history: History) { self.history = history }
+
+    func run() {
+        do throws(TraceError) { result = .success(try Verdicts(history)) } catch { result = .failure(error) }
     }
 }
 

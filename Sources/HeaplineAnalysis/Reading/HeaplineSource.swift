@@ -17,6 +17,7 @@ package final class HeaplineSource: TraceSource {
     private(set) var contentEnd: UInt64 = 0
 
     private let reader: ChunkReader
+    private var file: TraceFile { reader.file }
     private var tables: [NodeTable] = []
     private var streams: [Stream] = []
     private var streamIndex: [UInt64: Int] = [:]  // by process << 32 | core
@@ -207,7 +208,11 @@ package final class HeaplineSource: TraceSource {
         unsafe try merge.run(body)
     }
 
+    // The next three may be called while events are replayed or each other runs: each reads with a reader of its own.
+
     package func dumpedBlocks(process: Int, _ body: (DumpedBlock) -> Void) throws(TraceError) {
+        guard !noteChunks.isEmpty else { return }
+        let reader = ChunkReader(file)
         for chunk in noteChunks where Int(chunk.header.process) == process {
             let bytes = unsafe try reader.payload(chunk)
             _ = unsafe NoteParser.forEach(bytes, count: Int(chunk.header.count)) { note in
@@ -225,6 +230,8 @@ package final class HeaplineSource: TraceSource {
 
     package func memoryImage(process: Int) throws(TraceError) -> MemoryImage? {
         let own = imageChunks.filter { Int($0.header.process) == process }
+        guard !own.isEmpty else { return nil }
+        let reader = ChunkReader(file)
         // The last whole one: a process that was killed while it made one may have left an earlier one.
         for number in Set(own.map(\.header.core)).sorted(by: >) {
             let parts = own.filter { $0.header.core == number }.sorted { $0.header.first < $1.header.first }
@@ -240,6 +247,8 @@ package final class HeaplineSource: TraceSource {
     }
 
     package func embeddedSymbols(_ body: (Int, [UInt8]) -> Void) throws(TraceError) {
+        guard !symbolChunks.isEmpty else { return }
+        let reader = ChunkReader(file)
         for chunk in symbolChunks {
             let bytes = unsafe try reader.payload(chunk)
             unsafe body(Int(chunk.header.process), Array(bytes))

@@ -7,8 +7,10 @@ package import CHeaplineFormat
 
 /// A whole memory image. Everything in it was checked against its size once.
 ///
+/// `@unchecked Sendable`: nothing in it changes once it has been made, its bytes included.
+///
 /// Safe because the buffer is private and every read lies within pages that were found whole at the start.
-@safe package final class MemoryImage {
+@safe package final class MemoryImage: @unchecked Sendable {
     /// Bytes of an image on their way in.
     @safe package struct Buffer: ~Copyable {
         fileprivate let base: UnsafeMutableRawPointer
@@ -121,7 +123,34 @@ package import CHeaplineFormat
 
     /// Calls `body` with every kept word and where it stood, by address.
     package func forEachWord(_ body: (_ address: UInt64, _ value: UInt64) -> Void) {
-        for page in pages {
+        forEachWord(inPages: 0..<pages.count, body)
+    }
+
+    /// How many pages have kept words.
+    var pageCount: Int { pages.count }
+
+    /// Where a page begins, by its number in the order of addresses.
+    func pageAddress(_ number: Int) -> UInt64 { pages[number].address }
+
+    /// The pages of one of `count` parts that have about as many words each.
+    func pages(ofPart part: Int, of count: Int) -> Range<Int> {
+        /// The first page that begins in this part or a later one.
+        func start(_ part: Int) -> Int {
+            let offset = pagesOffset + (buffer.count - pagesOffset) * part / count
+            var low = 0
+            var high = pages.count
+            while low < high {
+                let middle = (low + high) / 2
+                if pages[middle].offset < offset { low = middle + 1 } else { high = middle }
+            }
+            return low
+        }
+        return start(part)..<(part + 1 == count ? pages.count : start(part + 1))
+    }
+
+    /// The same for some pages.
+    func forEachWord(inPages range: Range<Int>, _ body: (_ address: UInt64, _ value: UInt64) -> Void) {
+        for page in pages[range] {
             let base = unsafe buffer.base + page.offset
             var next = unsafe base + Self.headerBytes
             for group in 0..<8 {

@@ -14,7 +14,8 @@ public enum TraceKind: String, Sendable, Hashable {
     case serialLog
 }
 
-/// An opened file, as processes, nodes and events in time order. Used by one thread at a time.
+/// An opened file, as processes, nodes and events in time order. Used by one thread at a time, but that ``embeddedSymbols(_:)``,
+/// ``embeddedFrames(process:pc:)`` and what is already known may be asked for by another meanwhile.
 package protocol TraceSource: AnyObject {
     var path: String { get }
     var kind: TraceKind { get }

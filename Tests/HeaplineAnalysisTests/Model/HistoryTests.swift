@@ -82,6 +82,72 @@ import Testing
         }
     }
 
+    /// From some 8,000 live blocks on, blocks are asked for ahead of their turn; nothing else may differ.
+    @Test(arguments: 0..<8) func aLargeTableChangesNothing(_ number: Int) throws {
+        let seed = 0x1a26_0000 + UInt64(number)
+        var random = SeededRandom(seed)
+        let comment = Comment(rawValue: "seed \(seed)")
+        var script = TraceScript()
+        script.chunkEvents = 300 + random.below(2000)
+        script.processes[0].nodes = Self.parents + [1]
+        script.events = BruteForce.events(&random, count: 3000, stacks: Self.parents.count, threads: 3, cores: 1)
+        let alone = try script.withTrace { try $0.history() }
+        // Others before, which stay: more blocks than make a table large.
+        let others: UInt64 = 9000
+        let own = 16 + Self.parents.count
+        let before = (0..<others).map { index in
+            Event(ticks: index / 10, kind: HL_KIND_ALLOC, address: 0x1_0000_0000 + index * 64, size: 100, stack: own, thread: 5)
+        }
+        script.events = before + script.events
+        let among = try script.withTrace { try $0.history() }
+
+        #expect(among.totals.allocations == alone.totals.allocations + others, comment)
+        #expect(among.totals.frees == alone.totals.frees, comment)
+        #expect(among.totals.unknownFrees == alone.totals.unknownFrees, comment)
+        #expect(among.totals.impliedFrees == alone.totals.impliedFrees, comment)
+        #expect(among.totals.reallocations == alone.totals.reallocations, comment)
+        #expect(among.totals.temporaryAllocations == alone.totals.temporaryAllocations, comment)
+        #expect(among.totals.peakBytes == alone.totals.peakBytes.map { $0 + others * 100 }, comment)
+        #expect(among.totals.peakBlocks == alone.totals.peakBlocks.map { $0 + others }, comment)
+        #expect(among.totals.peakTime == alone.totals.peakTime, comment)
+        #expect(among.totals.liveBytes == alone.totals.liveBytes.map { $0 + others * 100 }, comment)
+        #expect(among.lifetimes.classes == alone.lifetimes.classes, comment)
+        func sums(_ history: History) -> [Int: [UInt64]] {
+            var sums: [Int: [UInt64]] = [:]
+            for site in history.sites where site.stack != own {
+                sums[site.stack] = [
+                    site.allocations, site.bytes, site.liveBlocks, site.liveBytes, site.peakBlocks, site.peakBytes, site.temporary,
+                ]
+            }
+            return sums
+        }
+        #expect(sums(among) == sums(alone), comment)
+        func threads(_ history: History) -> [[UInt64]] {
+            history.threads.filter { $0.index < 3 }.map {
+                [$0.allocations, $0.bytes, $0.frees, $0.foreignFrees, $0.temporary, $0.liveBlocks, $0.liveBytes]
+            }
+        }
+        #expect(threads(among) == threads(alone), comment)
+    }
+
+    /// The class of a floating-point number is that of its whole part.
+    @Test func wholePartsOfNumbers() {
+        let seed: UInt64 = 0x40_15_01
+        var random = SeededRandom(seed)
+        var direct = Histogram.Counters()
+        var wholes = Histogram.Counters()
+        var values = [0, 0.5, 1, 1023, 1023.999, 1024, 1024.999, 1151.99, 1152, 0x1p52 - 1, 0x1p52, 0x1p53, 0x1p63]
+        for _ in 0..<20_000 {
+            values.append(Double(random.next() >> UInt64(random.below(64))) / Double(1 + random.below(1000)))
+        }
+        for value in values {
+            direct.add(wholePartOf: value)
+            wholes.add(UInt64(value))
+        }
+        #expect(direct.histogram().classes == wholes.histogram().classes, "seed \(seed)")
+        #expect(direct.histogram().count == UInt64(values.count), "seed \(seed)")
+    }
+
     @Test(arguments: 0..<8) func aliveAtAnyMoment(_ number: Int) throws {
         let seed = 0xa11e_0000 + UInt64(number)
         var random = SeededRandom(seed)

@@ -83,6 +83,13 @@ import Testing
         #expect(image.wordCount == memory.words.count)
         for (address, value) in memory.words { #expect(image.word(at: address) == value, "seed \(seed)") }
         let found = Reachability(image, LiveSet(blocks.shuffled()))
+        // However many parts it is read in, on several processors.
+        for parts in [2, 3, 1 + image.pageCount, 40] {
+            let same = Reachability(image, LiveSet(blocks), parts: parts)
+            #expect(same.verdicts == found.verdicts && same.firstWords == found.firstWords, "seed \(seed), \(parts) parts")
+            let pages = (0..<parts).flatMap { image.pages(ofPart: $0, of: parts) }
+            #expect(pages == Array(0..<image.pageCount), "seed \(seed), \(parts) parts")
+        }
         check(found.verdicts, blocks, memory, "seed \(seed)")
         for (index, block) in blocks.enumerated() {
             #expect(found.firstWords[index] == memory.words[block.address] ?? 0, "seed \(seed)")
