@@ -86,6 +86,55 @@ import Testing
         }
     }
 
+    /// Chromium's DevTools load Chrome traces in their performance panel. What they read one with is a module of theirs, and is asked
+    /// here: for processes, threads and what these did, as the panel does. (Debian's build does not hold the page
+    /// chrome://tracing, and Perfetto's own reader is in no distribution.)
+    @Test(.enabled(if: Chromium.path != nil, "chromium is not installed: Chrome traces were opened by no reader of theirs"))
+    func devToolsReadTheSameTotals() throws {
+        let tools = try DevTools(at: "devtools://devtools/bundled/devtools_app.html")
+        try tools.wait("location.protocol === 'devtools:' && document.readyState === 'complete'")
+        for seed in TotalsTests.seeds.prefix(2) {
+            let tree = try SyntheticTrace.random(seed).tree()
+            let history = tree.history
+            let answer = try tools.text("""
+                (async () => {
+                    const engine = await import('devtools://devtools/bundled/models/trace/trace.js');
+                    const model = engine.TraceModel.Model.createWithAllHandlers();
+                    const file = \(try Exporter(tree).text(.perfetto));
+                    await model.parse(file.traceEvents, {metadata: {}, isFreshRecording: false});
+                    const trace = model.parsedTrace(0);
+                    const threads = [...trace.data.Renderer.processes.values()].flatMap((process) => [...process.threads.values()]);
+                    const alive = threads.flatMap((thread) => thread.entries).filter((entry) => entry.name === 'alive');
+                    const counters = {};
+                    for (const event of trace.traceEvents) {
+                        if (event.ph !== 'C') continue;
+                        const sum = counters[event.name] ??= {sum: 0, highest: 0};
+                        for (const value of Object.values(event.args)) {
+                            sum.sum += value;
+                            sum.highest = Math.max(sum.highest, value);
+                        }
+                    }
+                    const sum = (key) => alive.reduce((sum, entry) => sum + entry.args[key], 0);
+                    return JSON.stringify({
+                        processes: trace.data.Meta.processNames.size, threads: threads.map((thread) => thread.name).sort(),
+                        allocations: sum('allocations'), bytes: sum('bytes'),
+                        allocated: counters['bytes allocated'].sum, freed: counters['frees'].sum,
+                        highest: counters['highest live bytes'].highest,
+                    });
+                })()
+                """)
+            let read = try JSON.object(Array(answer.utf8))
+            let totals = history.totals
+            #expect(try read.number("processes") == UInt64(history.trace.processes.count), "seed \(seed)")
+            #expect(read["threads"] as? [String] == history.threads.map(\.name).sorted(), "seed \(seed)")
+            #expect(try read.number("allocations") == totals.allocations, "seed \(seed)")
+            #expect(try read.number("bytes") == totals.bytesAllocated, "seed \(seed)")
+            #expect(try read.number("allocated") == totals.bytesAllocated, "seed \(seed)")
+            #expect(try read.number("freed") == totals.frees, "seed \(seed)")
+            #expect(try read.number("highest") == totals.peakBytes, "seed \(seed)")
+        }
+    }
+
     @Test func gzipReadsBothKindsOfStream() throws {
         var random = Seeded(7)
         for count in [0, 1, 65_535, 65_536, 200_000] {

@@ -19,8 +19,8 @@ final class DevTools {
     private var lastID = 0
     private var isLoaded = false
 
-    /// Starts the browser with an empty page.
-    init() throws {
+    /// Starts the browser with an empty page, or with one of its own.
+    init(at address: String = "about:blank") throws {
         // One pair for both directions, that no other child of these tests inherits.
         var ends: [CInt] = [0, 0]
         let made = unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends)
@@ -45,7 +45,7 @@ final class DevTools {
         browser = pid
         pipe = ends[0]
         try #require(status == 0, "the browser cannot be started")
-        let target = try send("Target.createTarget", ["url": "about:blank"])
+        let target = try send("Target.createTarget", ["url": address])
         let attached = try send("Target.attachToTarget", ["targetId": target["targetId"] ?? "", "flatten": true])
         session = attached["sessionId"] as? String
         for domain in ["Page", "Runtime", "Log"] { _ = try send("\(domain).enable") }
