@@ -30,7 +30,8 @@ struct PreloadLibrary: BuildToolPlugin {
                     "-shared", "-fPIC", "-O2", "-gdwarf-4", "-std=gnu17", "-D_GNU_SOURCE", "-DHL_PRELOAD",
                     "-fvisibility=hidden", "-ftls-model=initial-exec", "-fno-plt", "-fomit-frame-pointer",
                     "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror",
-                    "-ffunction-sections", "-Wl,--gc-sections", "-Wl,--version-script=\(map.path)", "-Wl,-z,now", "-Wl,-soname,libheapline-preload.so",
+                    "-ffunction-sections", "-Wl,--gc-sections", "-Wl,--version-script=\(map.path)", "-Wl,-z,now",
+                    "-Wl,-soname,libheapline-preload.so",
                 ]
                     + folders.flatMap { ["-I\($0.path)", "-I\($0.appending(path: "include").path)"] }
                     + inputs.filter { ["c", "S"].contains($0.pathExtension) }.map(\.path)

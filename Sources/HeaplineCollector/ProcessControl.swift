@@ -87,11 +87,13 @@ package final class ProcessControl {
     private func explain(_ result: Int32, _ request: ControlRequest, _ seconds: Int) -> String {
         switch result {
         case HL_ERROR_STATE.rawValue: return "the recording of process \(pid) has been stopped, or it is busy with another request"
-        case HL_ERROR_ARGUMENT.rawValue: return "process \(pid) was started with fewer frames: depth can be lowered, and raised up to that again"
+        case HL_ERROR_ARGUMENT.rawValue:
+            return "process \(pid) was started with fewer frames: depth can be lowered, and raised up to that again"
         case HL_ERROR_UNSUPPORTED.rawValue: return "process \(pid) cannot dump: that needs mode all and a collector"
         case HL_ERROR_SYSTEM.rawValue:
             return request == .dump
-                ? "process \(pid) could not search its memory; its trace says why" : "process \(pid) was refused memory or a file by the system"
+                ? "process \(pid) could not search its memory; its trace says why"
+                : "process \(pid) was refused memory or a file by the system"
         case HL_ASK_DEAF.rawValue: return "process \(pid) does not listen: it took back the signal it is steered by"
         case HL_ASK_REFUSED.rawValue: return "process \(pid) may not be sent signals: only its own user may steer it"
         case HL_ASK_LONG.rawValue: return "the text is longer than \(HL_CONTROL_TEXT_BYTES - 1) bytes"

@@ -77,6 +77,8 @@ package enum ProcessEnd: Equatable, Sendable {
     }
 
     deinit {
+        // Else it would write "unsafebuffer" for "unsafe buffer" here.
+        // swift-format-ignore
         for unsafe batch in unsafe batches { unsafe batch?.deallocate() }
     }
 

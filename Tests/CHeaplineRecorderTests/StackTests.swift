@@ -128,7 +128,9 @@ import Testing
     }
 
     @Test(
-        .enabled(if: StackToolchain.has("aarch64-linux-gnu-g++") && StackToolchain.has("qemu-aarch64"), "needs aarch64-linux-gnu-g++ and qemu-aarch64"),
+        .enabled(
+            if: StackToolchain.has("aarch64-linux-gnu-g++") && StackToolchain.has("qemu-aarch64"),
+            "needs aarch64-linux-gnu-g++ and qemu-aarch64"),
         arguments: ["-O2", "-O0 -mbranch-protection=standard"]
     )
     func agreesOnAarch64(flags: String) {
@@ -147,7 +149,8 @@ import Testing
     @Test(.enabled(if: StackToolchain.has("swiftc"), "needs swiftc"), arguments: ["-Onone", "-O"])
     func agreesInSwiftAsync(flags: String) {
         StackToolchain.withDirectory { directory in
-            let sources = (StackToolchain.unwinder.map { "\(StackToolchain.package)/Sources/CHeaplineRecorder/\($0).c" }
+            let sources =
+                (StackToolchain.unwinder.map { "\(StackToolchain.package)/Sources/CHeaplineRecorder/\($0).c" }
                 + ["\(StackToolchain.victims)/harness.c"]).joined(separator: " ")
             let built = StackToolchain.shell(
                 """

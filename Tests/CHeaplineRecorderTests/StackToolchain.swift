@@ -22,7 +22,8 @@ enum StackToolchain {
         "-I\(victims) -I\(package)/Sources/CHeaplineRecorder -I\(package)/Sources/CHeaplineFormat/include -D_GNU_SOURCE"
     }
     static let unwinder = [
-        "stack", "stack_ids", "stack_straight", "stack_cache", "intern", "unwind_rule", "unwind_step", "unwind_cfi", "unwind_expression", "unwind_find",
+        "stack", "stack_ids", "stack_straight", "stack_cache", "intern", "unwind_rule", "unwind_step", "unwind_cfi", "unwind_expression",
+        "unwind_find",
         "unwind_module", "platform_linux",
     ]
     static let warningsOff = "-w -D_Nonnull= -D_Nullable="

@@ -81,26 +81,29 @@ import Testing
 
     @Test func blocksMadeAfterADumpAreNotExamined() throws {
         // The process takes no image at its end: the recording is stopped by then.
-        try steer("$H control $P dump", options: "--mode all", { outcome, trace in
-            #expect(outcome.output.contains("status 0"))
-            let history = try trace.history()
-            let verdicts = try Verdicts(history)
-            guard case .searched(let time, let isAtEnd, _, _)? = verdicts.examined[0] else {
-                Issue.record("\(verdicts.examined)")
-                return
-            }
-            #expect(isAtEnd, "the last dump counts")
-            history.forEachLiveBlock { block in
-                if block.size == 1488 {
-                    #expect(block.time <= time)
-                    #expect(verdicts.verdict(block) == .reachable)
+        try steer(
+            "$H control $P dump", options: "--mode all",
+            { outcome, trace in
+                #expect(outcome.output.contains("status 0"))
+                let history = try trace.history()
+                let verdicts = try Verdicts(history)
+                guard case .searched(let time, let isAtEnd, _, _)? = verdicts.examined[0] else {
+                    Issue.record("\(verdicts.examined)")
+                    return
                 }
-            }
-        })
+                #expect(isAtEnd, "the last dump counts")
+                history.forEachLiveBlock { block in
+                    if block.size == 1488 {
+                        #expect(block.time <= time)
+                        #expect(verdicts.verdict(block) == .reachable)
+                    }
+                }
+            })
     }
 
     @Test func snapshotsOfAFlightRecorder() throws {
-        let steps = "$H control $P snapshot $PWD/snap.heapline; $H control $P snapshot $PWD/snap.heapline; $H report --json snap.heapline | head -c 60"
+        let steps =
+            "$H control $P snapshot $PWD/snap.heapline; $H control $P snapshot $PWD/snap.heapline; $H report --json snap.heapline | head -c 60"
         try steer(steps, options: "--on-full overwrite") { outcome, _ in
             #expect(outcome.output.contains("written"), "\(outcome.output)\(outcome.errors)")
             #expect(outcome.errors.contains("exists already"))

@@ -10,10 +10,11 @@ enum Harness {
     /// The folder of built products: that of the running test bundle.
     static let products: String = {
         var buffer = [CChar](repeating: 0, count: 4096)
-        let candidates = ["/proc/self/exe"].compactMap { path -> String? in
-            let got = unsafe readlink(path, &buffer, buffer.count)
-            return got > 0 ? String(decoding: buffer[..<got].map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
-        } + CommandLine.arguments
+        let candidates =
+            ["/proc/self/exe"].compactMap { path -> String? in
+                let got = unsafe readlink(path, &buffer, buffer.count)
+                return got > 0 ? String(decoding: buffer[..<got].map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
+            } + CommandLine.arguments
         for candidate in candidates {
             var folder = candidate
             while let slash = folder.lastIndex(of: "/") {

@@ -138,10 +138,11 @@ import Testing
             let trace = try Self.record(directory)
             #expect(!Self.isNamed(try Self.report(trace)))
             #expect(Self.isNamed(try Self.report(trace, ["--json", "--debug-directory", "\(directory)/debug"])))
-            #expect(Self.isNamed(
-                try Self.report(
-                    trace,
-                    ["--json", "--debug-directory", "\(directory)/none", "--debug-directory", "\(directory)/debug"])))
+            #expect(
+                Self.isNamed(
+                    try Self.report(
+                        trace,
+                        ["--json", "--debug-directory", "\(directory)/none", "--debug-directory", "\(directory)/debug"])))
             #expect(Self.isNamed(try Self.report(trace, ["--json", "--sysroot", "\(directory)/root"])))
             // Other commands take the same options.
             let export = try Harness.run([

@@ -40,28 +40,37 @@ import Testing
     /// Programs whose malloc comes before the preloaded one: one that serves them itself, one that passes all on, and one that has
     /// no malloc but an address for it.
     static let mallocs = [
-        ("own", [String](), """
+        (
+            "own", [String](),
+            """
             #include <stddef.h>
             static _Alignas(16) char memory[1 << 20];
             static size_t used;
             void *malloc(size_t n) { void *block = memory + used; used += (n + 15) & ~(size_t)15; return block; }
             void free(void *block) { (void)block; }
             int main(void) { free(malloc(10)); return 0; }
-            """),
-        ("passing", ["-ldl"], """
+            """
+        ),
+        (
+            "passing", ["-ldl"],
+            """
             #define _GNU_SOURCE
             #include <dlfcn.h>
             #include <stddef.h>
             void *malloc(size_t n) { return ((void *(*)(size_t))dlsym(RTLD_NEXT, "malloc"))(n); }
             void free(void *block) { ((void (*)(void *))dlsym(RTLD_NEXT, "free"))(block); }
             int main(void) { free(malloc(10)); return 0; }
-            """),
-        ("address", ["-no-pie", "-fno-pic"], """
+            """
+        ),
+        (
+            "address", ["-no-pie", "-fno-pic"],
+            """
             #include <stdlib.h>
             void *(*volatile take)(size_t) = malloc;
             void (*volatile give)(void *) = free;
             int main(void) { give(take(10)); return 0; }
-            """),
+            """
+        ),
     ]
 
     @Test(.enabled(if: SymbolsTests.clang != nil, "needs clang"), arguments: mallocs.map(\.0))

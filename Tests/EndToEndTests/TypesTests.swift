@@ -43,7 +43,8 @@ import Testing
             return nil
         }
         return try Harness.withDirectory { directory in
-            let script = "cat > \(directory)/\(file) <<'END'\n\(source)\nEND\ncd \(directory) && \(compiler.joined(separator: " ")) \(file) -o program"
+            let script =
+                "cat > \(directory)/\(file) <<'END'\n\(source)\nEND\ncd \(directory) && \(compiler.joined(separator: " ")) \(file) -o program"
                 + (stripped ? " && strip program" : "")
             let built = try Harness.run(["sh", "-c", script])
             try #require(built.exitCode == 0, "\(built.errors)")

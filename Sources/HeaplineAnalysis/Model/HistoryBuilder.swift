@@ -131,7 +131,8 @@ final class HistoryBuilder {
         return History(
             trace: trace, options: options, totals: all, processTotals: each, sites: sites(unit, departed: departed),
             threads: threads(unit), timeline: shared.timeline.divided(by: unit), activity: activity,
-            sizes: shared.sizes.histogram(unit: unit), lifetimes: shared.lifetimes.histogram(unit: unit), growth: growth(unit), releases: releases(unit), duration: duration,
+            sizes: shared.sizes.histogram(unit: unit), lifetimes: shared.lifetimes.histogram(unit: unit), growth: growth(unit),
+            releases: releases(unit), duration: duration,
             eventCount: events, mappedBytes: mapped, unmappedBytes: unmapped, gaps: gaps(),
             live: states.filter { isChosen($0.history.id) }.map { $0.history.takeLive() })
     }

@@ -61,14 +61,17 @@ public struct Fragmentation: Sendable {
         var places: [PinPlace] = []
         for process in history.trace.processes where history.processTotals[process.id].liveBlocks > 0 {
             let order = history.live.first { $0.process == process.id }?.byAddress
-            let blocks = order.map { order in order.addresses.indices.map { Extent(address: order.addresses[$0], size: order.sizes[$0]) } } ?? []
+            let blocks =
+                order.map { order in order.addresses.indices.map { Extent(address: order.addresses[$0], size: order.sizes[$0]) } } ?? []
             if process.regions.isEmpty {
                 var first = 0
                 for index in blocks.indices {
                     let end = blocks[index].end
                     let next = index + 1 < blocks.count ? blocks[index + 1].address : nil
                     if next.map({ $0 > end && $0 - end >= separation }) ?? true {
-                        add(blocks[first...index], process.id, name: "", blocks[first].address..<max(end, blocks[first].address), &places, pinLimit)
+                        add(
+                            blocks[first...index], process.id, name: "", blocks[first].address..<max(end, blocks[first].address), &places,
+                            pinLimit)
                         first = index + 1
                     }
                 }

@@ -62,6 +62,8 @@ internal import HeaplineCollector
     }
 
     deinit {
+        // Else it would write "unsafebuffer" for "unsafe buffer" here.
+        // swift-format-ignore
         for unsafe buffer in unsafe spare { unsafe buffer.deallocate() }
         for done in done.values { unsafe done.records.deallocate() }
         unsafe pthread_cond_destroy(changed)

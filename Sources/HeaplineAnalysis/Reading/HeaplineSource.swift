@@ -271,6 +271,8 @@ extension RecordedCounts {
         filteredPeakBytes = counts.filtered_peak_bytes
         isFinal = counts.final != 0
         unsafe withUnsafeBytes(of: counts.lost) { bytes in
+            // Else it would write "unsafebuffer" for "unsafe buffer" here.
+            // swift-format-ignore
             for unsafe (index, number) in unsafe bytes.bindMemory(to: UInt64.self).enumerated() where number > 0 {
                 lost[LossCause(rawValue: index) ?? .unknown, default: 0] &+= number
             }

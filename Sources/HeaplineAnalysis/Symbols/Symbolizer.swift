@@ -145,8 +145,7 @@ public final class Symbolizer {
         return true
     }
 
-    private func resolveFile(_ module: ModuleImage, _ state: ModuleState, _ places: [UInt64], _ symbols: ModuleSymbols)
-    {
+    private func resolveFile(_ module: ModuleImage, _ state: ModuleState, _ places: [UInt64], _ symbols: ModuleSymbols) {
         var tables = SymbolSearch(addresses: places)
         for file in [symbols.debug, symbols.image] {
             file?.scanSymbols(into: &tables, .full)

@@ -10,7 +10,8 @@ struct ConsoleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "console",
         abstract: "Steers a program that is being recorded, interactively.",
-        discussion: ControlLine.help + "\nhelp, quit\n\nExit status: 0; 1 when there is no such recording, or, without a terminal, when a line failed.")
+        discussion: ControlLine.help
+            + "\nhelp, quit\n\nExit status: 0; 1 when there is no such recording, or, without a terminal, when a line failed.")
 
     @Argument(help: "The process, or the session directory for all of its processes.")
     var target: String

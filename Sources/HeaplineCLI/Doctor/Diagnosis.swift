@@ -105,7 +105,9 @@ struct Diagnosis {
             ("__asan_init", "address"), ("__tsan_init", "thread"), ("__msan_init", "memory"), ("__lsan_init", "leak"),
             ("__hwasan_init", "hardware address"),
         ]
-        let linked = file.needed.filter { $0.contains("libasan") || $0.contains("libtsan") || $0.contains("liblsan") || $0.contains("libclang_rt") }
+        let linked = file.needed.filter {
+            $0.contains("libasan") || $0.contains("libtsan") || $0.contains("liblsan") || $0.contains("libclang_rt")
+        }
         if let (_, name) = sanitizers.first(where: { file.symbols.contains($0.0) }) {
             add(
                 .problem, "\(path) was built with the \(name) sanitizer, which replaces malloc itself",
@@ -146,7 +148,9 @@ struct Diagnosis {
         if Installation.preloadLibrary == nil {
             add(.problem, "libheapline-preload.so was not found", "build the package, or set HEAPLINE_PRELOAD")
         }
-        if let session = SessionDirectory() { session.remove() } else {
+        if let session = SessionDirectory() {
+            session.remove()
+        } else {
             add(.problem, "no directory for buffers: /dev/shm, $TMPDIR and /tmp cannot be written to", "set TMPDIR")
         }
         if canTrace { add(.ok, "\(program) can be traced") }

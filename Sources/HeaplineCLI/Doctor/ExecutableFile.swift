@@ -85,7 +85,8 @@ struct ExecutableFile {
                 let names = reader.bytes(reader.word64(strings + 24), Int(min(reader.word64(strings + 32), 256 << 20)))
             else { continue }
             for entry in stride(from: 0, to: table.count - 23, by: 24) {
-                let name = Int(table[entry]) | Int(table[entry + 1]) << 8 | Int(table[entry + 2]) << 16
+                let name =
+                    Int(table[entry]) | Int(table[entry + 1]) << 8 | Int(table[entry + 2]) << 16
                     | Int(table[entry + 3]) << 24
                 guard name > 0, name < names.count else { continue }
                 // Most names are ruled out by their first byte.

@@ -17,7 +17,9 @@ struct FirmwareSDK {
             try FirmwareWorkshop.require(["mkdir", "-p", "\(prefix)/\(folder)"])
         }
         try FirmwareWorkshop.require(["rm", "-rf", "\(prefix)/include/heapline-esp", "\(prefix)/share/heapline-esp"])
-        try FirmwareWorkshop.require(["tar", "-xf", parts.archive, "-C", prefix, "--transform=s,^include,include/heapline-esp,;s,^firmware,share/heapline-esp,"])
+        try FirmwareWorkshop.require([
+            "tar", "-xf", parts.archive, "-C", prefix, "--transform=s,^include,include/heapline-esp,;s,^firmware,share/heapline-esp,",
+        ])
         try FirmwareWorkshop.require(["cp", parts.library, "\(prefix)/lib/libheapline-esp.so"])
         try FirmwareWorkshop.write(pkgConfig, to: "\(prefix)/lib/pkgconfig/heapline-esp.pc")
         try FirmwareWorkshop.write(cmake, to: "\(prefix)/lib/cmake/HeaplineESP/HeaplineESPConfig.cmake")

@@ -52,7 +52,8 @@ enum ControlLine {
         guard processes.count == 1 else { throw ControlError(description: "snapshot is for one process; give its id") }
         guard !processes[0].isDrained else {
             throw ControlError(
-                description: "everything so far is in the trace already, which can be read while it grows; snapshots are for --on-full overwrite")
+                description:
+                    "everything so far is in the trace already, which can be read while it grows; snapshots are for --on-full overwrite")
         }
         if unsafe access(path, F_OK) == 0 { throw ControlError(description: "\(path): exists already") }
         // The program may be in another directory.

@@ -40,6 +40,8 @@ struct Launcher {
         _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> R
     ) -> R {
         var pointers = unsafe strings.map { unsafe strdup($0) } + [nil]
+        // Else it would write "unsafebuffer" for "unsafe buffer" here.
+        // swift-format-ignore
         defer { for unsafe pointer in unsafe pointers { unsafe free(pointer) } }
         return unsafe pointers.withUnsafeMutableBufferPointer { unsafe body($0.baseAddress!) }
     }

@@ -100,7 +100,9 @@ struct FirefoxExport {
                 var sums: [Int: UInt64] = [:]
                 for entry in span where column(entry) > 0 { sums[tree.siteOf[entry.site], default: 0] &+= column(entry) }
                 let time = min(UInt64(index) * activity.width, history.duration)
-                return sums.sorted { $0.key < $1.key }.map { Sample(stack: tables.stack(tree.sites[$0.key].node), time: time, weight: $0.value) }
+                return sums.sorted { $0.key < $1.key }.map {
+                    Sample(stack: tables.stack(tree.sites[$0.key].node), time: time, weight: $0.value)
+                }
             }
         }
         let isPeak = measure == .peakBytes || measure == .peakBlocks

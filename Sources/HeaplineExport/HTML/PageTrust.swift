@@ -175,7 +175,8 @@ struct PageTrust {
     private mutating func overhead() {
         let measured = Overhead(history)
         if measured.absence != nil || measured.processorNanoseconds == nil { return likelyOverhead() }
-        var detail = "About \(Units.duration(measured.nanoseconds)) \(measured.detail). "
+        var detail =
+            "About \(Units.duration(measured.nanoseconds)) \(measured.detail). "
             + "Estimated from \(Units.count(measured.timedEvents, "event")) that the recorder timed"
         if measured.interruptedEvents > 0 { detail += ", of which \(Units.count(measured.interruptedEvents)) were interrupted" }
         detail += "; what the program loses because the recorder uses the processor's caches too is not in it."

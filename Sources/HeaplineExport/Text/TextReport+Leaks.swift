@@ -46,7 +46,8 @@ extension TextReport {
         age += ", by " + threads.joined(separator: ", ") + (group.threads.count > 3 ? ", …" : "")
         lines.append("")
         lines.append(
-            "  " + style.bold(about + units.bytes(sum.bytes)) + plusMinus(bytes: tree.sites[group.site].standardErrors?.liveBytes) + "  in " + Units.count(sum.blocks, "block") + "  " + style.dim(age)
+            "  " + style.bold(about + units.bytes(sum.bytes)) + plusMinus(bytes: tree.sites[group.site].standardErrors?.liveBytes) + "  in "
+                + Units.count(sum.blocks, "block") + "  " + style.dim(age)
                 + (group.owner.map { "  " + style.dim("kept by \($0)") } ?? ""))
         let verdicts = group.verdicts.sorted { $0.key.rawValue < $1.key.rawValue }
         if verdicts.count > 1 {
@@ -72,7 +73,9 @@ extension TextReport {
             lines.append("  \(units.bytes(sum.bytes)) in \(Units.count(sum.blocks, "block")) \(verdict.name)")
         }
         if let later = report.leaks.verdicts[.unknown] {
-            lines.append(style.dim("  \(units.bytes(later.bytes)) in \(Units.count(later.blocks, "block")) not examined: allocated after the search"))
+            lines.append(
+                style.dim("  \(units.bytes(later.bytes)) in \(Units.count(later.blocks, "block")) not examined: allocated after the search")
+            )
         }
         var owned = Leaks.Sum()
         for group in report.leaks.groups where group.owner != nil {
@@ -80,7 +83,9 @@ extension TextReport {
             owned.bytes += group.leaked.bytes
         }
         if owned.blocks > 0 {
-            lines.append(style.dim("  of what is not reachable a runtime keeps \(units.bytes(owned.bytes)) in \(Units.count(owned.blocks, "block"))"))
+            lines.append(
+                style.dim("  of what is not reachable a runtime keeps \(units.bytes(owned.bytes)) in \(Units.count(owned.blocks, "block"))")
+            )
         }
         for (process, examined) in report.leaks.examined.sorted(by: { $0.key < $1.key }) {
             guard case .searched(let time, let isAtEnd, _, let silent) = examined else { continue }

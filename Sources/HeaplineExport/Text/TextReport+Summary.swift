@@ -93,8 +93,10 @@ extension TextReport {
         if overhead.searchNanoseconds > 0 { notes.append("memory search \(Units.duration(overhead.searchNanoseconds))") }
         if overhead.waitedNanoseconds > 0 { notes.append("waited for the collector \(Units.duration(overhead.waitedNanoseconds))") }
         if overhead.collectorNanoseconds > 0 { notes.append("collector \(Units.duration(overhead.collectorNanoseconds))") }
-        return ("overhead", overhead.absence == nil ? "about \(Units.duration(overhead.nanoseconds))" : "not measured",
-            notes.joined(separator: "; "))
+        return (
+            "overhead", overhead.absence == nil ? "about \(Units.duration(overhead.nanoseconds))" : "not measured",
+            notes.joined(separator: "; ")
+        )
     }
 
     private mutating func alive(limit: Int) {
@@ -148,8 +150,10 @@ extension TextReport {
         heading("Most allocations")
         let counts = order.map { index in
             let error = tree.sites[index].standardErrors.map { UInt64($0.allocations.rounded()) } ?? 0
-            return about + (error > 0 ? "\(Units.count(tree.sites[index].allocations)) ± \(Units.count(error, "time"))"
-                : Units.count(tree.sites[index].allocations, "time"))
+            return about
+                + (error > 0
+                    ? "\(Units.count(tree.sites[index].allocations)) ± \(Units.count(error, "time"))"
+                    : Units.count(tree.sites[index].allocations, "time"))
         }
         let sizes = order.map { units.bytes(tree.sites[$0].bytes) + plusMinus(bytes: tree.sites[$0].standardErrors?.bytes) }
         rows(order, [counts, sizes], left: [])
@@ -190,8 +194,10 @@ extension TextReport {
         for problem in tree.unwindingProblems.prefix(3) {
             let module = problem.module.isEmpty ? "code outside any module" : problem.module
             said.append(
-                ("the stacks of \(Units.count(problem.allocations, "allocation")) end early in \(module): \(problem.end.explanation)",
-                    problem.remedy))
+                (
+                    "the stacks of \(Units.count(problem.allocations, "allocation")) end early in \(module): \(problem.end.explanation)",
+                    problem.remedy
+                ))
         }
         for problem in tree.symbolProblems.prefix(4) { said.append((problem.summary, problem.remedy)) }
         if tree.symbolProblems.count > 4 {
@@ -221,7 +227,10 @@ extension TextReport {
         case .lost(let cause, let count):
             return ("\(Units.count(count, "event"))\(of) lost: \(cause.explanation)", cause.remedy)
         case .cut(let offset):
-            return ("the trace ends inside a chunk at byte \(Units.count(offset)); everything before it was read", "the copy or the disk ran short; record again if the end matters")
+            return (
+                "the trace ends inside a chunk at byte \(Units.count(offset)); everything before it was read",
+                "the copy or the disk ran short; record again if the end matters"
+            )
         case .unfinished:
             return ("the trace was not closed in order: the recording was interrupted, or still runs", nil)
         case .noFinalCounts:

@@ -14,7 +14,8 @@ extension TextReport {
         for index in order {
             let sums = tree.sites[index]
             lines.append("")
-            var line = "  " + style.bold(about + Units.count(sums.allocations, "allocation")) + "  "
+            var line =
+                "  " + style.bold(about + Units.count(sums.allocations, "allocation")) + "  "
                 + Units.percent(sums.allocations, of: history.totals.allocations) + "  " + units.bytes(sums.bytes)
             line += plusMinus(bytes: sums.standardErrors?.bytes)
             line += ", \(Units.count(sums.temporary)) temporary, \(units.bytes(sums.liveBytes)) alive"
@@ -167,7 +168,9 @@ extension TextReport {
             table.add(row + [group.kind == .size ? style.dim("up to \(group.name) B") : String(group.name.prefix(120))])
         }
         lines += table.lines(style)
-        if types.groups.count > limit { lines.append(style.dim("  \(types.groups.count - limit) more; --limit \(types.groups.count) shows all")) }
+        if types.groups.count > limit {
+            lines.append(style.dim("  \(types.groups.count - limit) more; --limit \(types.groups.count) shows all"))
+        }
     }
 
     mutating func log() {

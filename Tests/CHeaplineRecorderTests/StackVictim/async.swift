@@ -5,7 +5,8 @@
 @_silgen_name("probe") func probe()
 @_silgen_name("harness_start_thread_once") func startThread()
 @_silgen_name("harness_run") func run(
-    _ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Int32
+    _ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+) -> Int32
 @_silgen_name("harness_result") func result(_ name: UnsafePointer<CChar>) -> Int32
 @_silgen_name("exit") func exitProcess(_ status: Int32) -> Never
 

@@ -115,7 +115,9 @@ import Testing
                 leads[source][target] = true
             }
         }
-        for middle in 0..<count { for from in 0..<count where leads[from][middle] { for to in 0..<count where leads[middle][to] { leads[from][to] = true } } }
+        for middle in 0..<count {
+            for from in 0..<count where leads[from][middle] { for to in 0..<count where leads[middle][to] { leads[from][to] = true } }
+        }
         for index in 0..<count where reached[index] { for to in 0..<count where leads[index][to] { reached[to] = true } }
         let heads = (0..<count).filter { verdicts[$0] == .unreachable }
         for index in 0..<count {
@@ -200,7 +202,9 @@ import Testing
     @Test func mappingsBesideABlockOfItsOwnCount() throws {
         let large = Self.data + 16
         var memory = Memory()
-        memory.areas = [Self.area(Self.heap, Self.heap + 4096, HL_AREA_HEAP), Self.area(Self.data, Self.data + (1 << 20), HL_AREA_ANONYMOUS)]
+        memory.areas = [
+            Self.area(Self.heap, Self.heap + 4096, HL_AREA_HEAP), Self.area(Self.data, Self.data + (1 << 20), HL_AREA_ANONYMOUS),
+        ]
         memory.words[Self.data + (200 << 10) + 4096] = Self.heap + 32  // behind the block's pages
         let blocks = LiveSet([(Self.heap + 32, 40), (large, 200 << 10)])
         #expect(Reachability(try #require(memory.image()), blocks).verdicts == [.reachable, .unreachable])

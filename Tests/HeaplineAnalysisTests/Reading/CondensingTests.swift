@@ -124,7 +124,8 @@ import Testing
     @Test func metadataMadeAtRunTimeStays() throws {
         var memory = Memory()
         memory.areas = [
-            ReachabilityTests.area(Self.heap, Self.heap + 65536, HL_AREA_HEAP), ReachabilityTests.area(Self.data, Self.data + 4096, HL_AREA_DATA),
+            ReachabilityTests.area(Self.heap, Self.heap + 65536, HL_AREA_HEAP),
+            ReachabilityTests.area(Self.data, Self.data + 4096, HL_AREA_DATA),
         ]
         let block = (address: Self.heap + 32, size: UInt64(64))
         let (object, argument) = (Self.heap + 16384, Self.heap + 32768)

@@ -43,11 +43,13 @@ import Testing
         return try Check(try Self.program(), options)
     }
 
-    @Test(arguments: [
-        ("0", nil, 0), ("1500", nil, 1500), ("64K", nil, 65536), ("64KiB", nil, 65536), ("2m", nil, 2 << 20),
-        ("1g", nil, 1 << 30), ("12B", nil, 12), ("parse=100", "parse", 100), ("operator===1K", "operator==", 1024),
-        ("json::parse(int)=7", "json::parse(int)", 7),
-    ] as [(String, String?, UInt64)]) func budgetsAreParsed(_ text: String, _ function: String?, _ limit: UInt64) throws {
+    @Test(
+        arguments: [
+            ("0", nil, 0), ("1500", nil, 1500), ("64K", nil, 65536), ("64KiB", nil, 65536), ("2m", nil, 2 << 20),
+            ("1g", nil, 1 << 30), ("12B", nil, 12), ("parse=100", "parse", 100), ("operator===1K", "operator==", 1024),
+            ("json::parse(int)=7", "json::parse(int)", 7),
+        ] as [(String, String?, UInt64)]) func budgetsAreParsed(_ text: String, _ function: String?, _ limit: UInt64) throws
+    {
         #expect(Budget(.leaked, parsing: text) == Budget(kind: .leaked, function: function, limit: limit))
     }
 
@@ -142,14 +144,22 @@ import Testing
         #expect(!(try check([]) { $0.baseline = baseline }.isFailed))
         baseline.values[.peak] = 245
         #expect(try check([]) { $0.baseline = baseline }.isFailed)
-        #expect(!(try check([]) { $0.baseline = baseline; $0.tolerance = 0.03 }.isFailed))
-        #expect(try check([]) { $0.baseline = baseline; $0.tolerance = 0.02 }.isFailed)
+        #expect(
+            !(try check([]) {
+                $0.baseline = baseline; $0.tolerance = 0.03
+            }.isFailed))
+        #expect(
+            try check([]) {
+                $0.baseline = baseline; $0.tolerance = 0.02
+            }.isFailed)
     }
 
     @Test func aNewLeakFailsWhateverTheTotalAllows() throws {
         var baseline = try check([]).measured
         baseline.leaks[StackSignature(functions: ["load", "json::parse", "main"])] = nil
-        let check = try check([]) { $0.baseline = baseline; $0.tolerance = 10 }
+        let check = try check([]) {
+            $0.baseline = baseline; $0.tolerance = 10
+        }
         let failed = check.findings.filter(\.isFailed)
         #expect(failed.map(\.name) == ["baseline leak load"])
         #expect(failed.first?.note == "this stack did not leak before")

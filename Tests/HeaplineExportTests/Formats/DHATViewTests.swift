@@ -41,7 +41,9 @@ struct DHATViewTests {
         func expect(_ label: String, _ bytes: UInt64?, _ blocks: UInt64?) throws {
             let line = try #require(text.split(separator: "\n").first { $0.contains("\(label):") }, "\(label) in \(text.prefix(2000))")
             let words = line.drop { $0 != ":" }.split(separator: " ").map { $0.filter { $0 != "," } }
-            let numbers = words.indices.dropLast().filter { words[$0 + 1] == "bytes" || words[$0 + 1] == "blocks" }.map { UInt64(words[$0]) }
+            let numbers = words.indices.dropLast().filter { words[$0 + 1] == "bytes" || words[$0 + 1] == "blocks" }.map {
+                UInt64(words[$0])
+            }
             #expect(numbers.prefix(2) == [bytes, blocks], "seed \(seed): \(line)")
         }
         try expect("Total", totals.bytesAllocated, totals.allocations)

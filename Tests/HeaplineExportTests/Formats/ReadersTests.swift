@@ -60,7 +60,9 @@ import Testing
     }
 
     /// `pprof -raw` prints what it read: a line for each sample, values before the colon.
-    @Test(.enabled(if: Tool.path("go") != nil, "go is not installed: pprof files were not opened by pprof"), arguments: TotalsTests.seeds.prefix(4))
+    @Test(
+        .enabled(if: Tool.path("go") != nil, "go is not installed: pprof files were not opened by pprof"),
+        arguments: TotalsTests.seeds.prefix(4))
     func pprofReadsTheSameTotals(_ seed: UInt64) throws {
         let tree = try SyntheticTrace.random(seed).tree()
         try Scratch.with { directory in
@@ -96,7 +98,8 @@ import Testing
         for seed in TotalsTests.seeds.prefix(2) {
             let tree = try SyntheticTrace.random(seed).tree()
             let history = tree.history
-            let answer = try tools.text("""
+            let answer = try tools.text(
+                """
                 (async () => {
                     const engine = await import('devtools://devtools/bundled/models/trace/trace.js');
                     const model = engine.TraceModel.Model.createWithAllHandlers();

@@ -114,8 +114,12 @@ struct BrowserTests {
         try withPage("#tab=threads&range=64-128") { browser in
             let bytes = try browser.text("document.getElementById('card-bytes').dataset.exact").filter(\.isNumber)
             func sum(_ rows: String) throws -> String { try browser.text("String(\(rows).reduce((sum, now) => sum + now, 0))") }
-            let titles = "[...document.querySelectorAll('#panel-sizes .charts > :nth-child(2) .track')].map((bar) => Number(bar.title.split(', ')[1].replace(/\\D/g, '')))"
-            #expect(try sum("[...document.querySelectorAll('#panel-threads tbody tr')].map((row) => Number(row.children[2].title.replace(/\\D/g, '')))") == bytes)
+            let titles =
+                "[...document.querySelectorAll('#panel-sizes .charts > :nth-child(2) .track')].map((bar) => Number(bar.title.split(', ')[1].replace(/\\D/g, '')))"
+            #expect(
+                try sum(
+                    "[...document.querySelectorAll('#panel-threads tbody tr')].map((row) => Number(row.children[2].title.replace(/\\D/g, '')))"
+                ) == bytes)
             try browser.evaluate("document.getElementById('tab-sizes').click()")
             #expect(try sum(titles) == bytes)
         }

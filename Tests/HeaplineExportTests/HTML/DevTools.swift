@@ -32,12 +32,16 @@ final class DevTools {
             unsafe posix_spawn_file_actions_addopen(&actions, output, "/dev/null", O_WRONLY, 0)
         }
         // 3 is read by the browser, 4 is written. Ours may be either number, so it moves away first.
-        for (from, to) in [(ends[1], 63), (63, 3), (63, 4)] as [(CInt, CInt)] { unsafe posix_spawn_file_actions_adddup2(&actions, from, to) }
+        for (from, to) in [(ends[1], 63), (63, 3), (63, 4)] as [(CInt, CInt)] {
+            unsafe posix_spawn_file_actions_adddup2(&actions, from, to)
+        }
         let words = [
             try #require(Chromium.path), "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe",
             "--window-size=1440,1000", "about:blank",
         ]
         let arguments: [UnsafeMutablePointer<CChar>?] = unsafe words.map { unsafe strdup($0) } + [nil]
+        // Else it would write "unsafebuffer" for "unsafe buffer" here.
+        // swift-format-ignore
         defer { for unsafe word in unsafe arguments { unsafe free(word) } }
         var pid: pid_t = 0
         let status = unsafe posix_spawn(&pid, words[0], &actions, nil, arguments, environ)

@@ -56,7 +56,9 @@ enum Tool {
         process.standardError = output
         process.standardInput = stdin
         try process.run()
-        let feed = Thread { try? stdin.fileHandleForWriting.write(contentsOf: Data(input)); try? stdin.fileHandleForWriting.close() }
+        let feed = Thread {
+            try? stdin.fileHandleForWriting.write(contentsOf: Data(input)); try? stdin.fileHandleForWriting.close()
+        }
         feed.start()
         let bytes = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
