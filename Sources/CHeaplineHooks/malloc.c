@@ -25,6 +25,10 @@ static inline int ready(void) {
 // malloc, free, calloc and realloc, by far the most called, each have three bodies: one that records, one for the modes that
 // mostly only count, and the next allocator's itself when nothing is to be done. The hook jumps to one of them (musttail: the
 // caller's frame stays the caller's), so that none pays for another's registers.
+//
+// Who only counts need not come back from the next allocator either, if the request cannot fail (hl_next.sure_below): it is counted
+// and passed on by a jump. That saves more than a call: deep in a program, one more frame is one that the processor's stack of return
+// addresses has no room for, and the outermost of them is then mispredicted. All other requests are watched: called, then counted.
 #define JUMP __attribute__((musttail)) return
 
 __attribute__((noinline)) static void *malloc_recorded(size_t size) {
@@ -33,12 +37,17 @@ __attribute__((noinline)) static void *malloc_recorded(size_t size) {
     return block;
 }
 
-__attribute__((noinline)) static void *malloc_counted(size_t size) {
+__attribute__((noinline)) static void *malloc_watched(size_t size) {
     void *block = hl_next.malloc(size);
-    if (hl_likely(hl_count_alloc((uintptr_t)block, size))) return block;
+    if (hl_likely(block != NULL) && hl_likely(hl_count_request(size))) return block;
     struct hl_registers here = hl_here();
     hl_record_alloc_otherwise(HL_KIND_ALLOC, (uintptr_t)block, size, here.pc, here.sp, here.fp);
     return block;
+}
+
+__attribute__((noinline)) static void *malloc_counted(size_t size) {
+    if (hl_likely(size < hl_next.sure_below) && hl_likely(hl_count_request(size))) JUMP hl_next.malloc(size);
+    JUMP malloc_watched(size);
 }
 
 EXPORT void *malloc(size_t size) {
@@ -80,14 +89,21 @@ __attribute__((noinline)) static void *calloc_recorded(size_t count, size_t size
     return block;
 }
 
-__attribute__((noinline)) static void *calloc_counted(size_t count, size_t size) {
+__attribute__((noinline)) static void *calloc_watched(size_t count, size_t size) {
     void *block = hl_next.calloc(count, size);
     size_t bytes;
     if (hl_unlikely(__builtin_mul_overflow(count, size, &bytes))) bytes = SIZE_MAX;
-    if (hl_likely(hl_count_alloc((uintptr_t)block, bytes))) return block;
+    if (hl_likely(block != NULL) && hl_likely(hl_count_request(bytes))) return block;
     struct hl_registers here = hl_here();
     hl_record_alloc_otherwise(HL_KIND_ALLOC, (uintptr_t)block, bytes, here.pc, here.sp, here.fp);
     return block;
+}
+
+__attribute__((noinline)) static void *calloc_counted(size_t count, size_t size) {
+    size_t bytes;
+    if (hl_unlikely(__builtin_mul_overflow(count, size, &bytes))) JUMP calloc_watched(count, size);
+    if (hl_likely(bytes < hl_next.sure_below) && hl_likely(hl_count_request(bytes))) JUMP hl_next.calloc(count, size);
+    JUMP calloc_watched(count, size);
 }
 
 EXPORT void *calloc(size_t count, size_t size) {
@@ -135,16 +151,22 @@ HL_SLOW static void realloc_otherwise(void *old, void *block, size_t size, uintp
     after_realloc(old, block, size, (struct hl_registers){pc, sp, fp});
 }
 
-__attribute__((noinline)) static void *realloc_counted(void *old, size_t size) {
+__attribute__((noinline)) static void *realloc_watched(void *old, size_t size) {
     if (hl_unlikely(!old || !size || !hl_count_free((uintptr_t)old))) JUMP realloc_recorded(old, size);
     void *block = hl_next.realloc(old, size);
-    if (hl_likely(hl_count_alloc((uintptr_t)block, size))) {
+    if (hl_likely(block != NULL) && hl_likely(hl_count_request(size))) {
         hl_record_reallocated();
         return block;
     }
     struct hl_registers here = hl_here();
     realloc_otherwise(old, block, size, here.pc, here.sp, here.fp);
     return block;
+}
+
+__attribute__((noinline)) static void *realloc_counted(void *old, size_t size) {
+    if (hl_unlikely(size - 1 >= hl_next.sure_below)) JUMP realloc_watched(old, size); // or 0: what that does, is seen afterwards
+    if (hl_likely(old ? hl_count_reallocation((uintptr_t)old, size) : hl_count_request(size))) JUMP hl_next.realloc(old, size);
+    JUMP realloc_watched(old, size);
 }
 
 EXPORT void *realloc(void *old, size_t size) {

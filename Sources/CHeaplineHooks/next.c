@@ -52,6 +52,7 @@ void hl_next_find(void) {
     FIND(aligned_alloc);
     FIND(valloc);
     FIND(pvalloc);
+    hl_next_limits();
     finding = 0;
 }
 

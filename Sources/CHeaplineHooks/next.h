@@ -9,6 +9,8 @@
 #define HL_NEXT_ARENA_BYTES 65536u
 
 struct hl_next {
+    // A request for fewer bytes never fails, as far as can be known: 0 when any may. See limits.c.
+    _Alignas(64) size_t sure_below;
     void *(*malloc)(size_t);
     void (*free)(void *);
     void *(*calloc)(size_t, size_t);
@@ -29,6 +31,8 @@ extern struct hl_next hl_next __attribute__((visibility("hidden")));
 void hl_next_find(void);
 // Looks for what not every allocator or C library has, once the program has called it by name: *place is NULL when it has none.
 void hl_next_find_rare(void **place, const char *name);
+// Looks anew at what sure_below may be: once the allocator is known, and when the process's limits have changed.
+void hl_next_limits(void);
 void *hl_next_arena(size_t bytes, size_t alignment);
 extern char hl_next_arena_bytes[HL_NEXT_ARENA_BYTES] __attribute__((visibility("hidden")));
 static inline int hl_next_in_arena(const void *pointer) {

@@ -8,6 +8,7 @@
 
 #include "buffer_cas.h"
 #include "buffer_rseq.h"
+#include "overhead.h"
 #include "platform.h"
 #include "record.h"
 
@@ -99,7 +100,7 @@ static int wait_for_collector(struct hl_process *process, uint64_t *since_ns) {
     return 0;
 }
 
-HL_SLOW int hl_buffer_next_segment(uint32_t core, uint64_t cursor) {
+static int next_segment(uint32_t core, uint64_t cursor, uint64_t *waited) {
     struct hl_process *process = hl_recorder.process;
     enum hl_loss why = hl_load_relaxed(&no_storage) ? HL_LOSS_NO_SPACE : HL_LOSS_FULL;
     uint64_t waiting_since = 0;
@@ -110,7 +111,10 @@ HL_SLOW int hl_buffer_next_segment(uint32_t core, uint64_t cursor) {
         } else if (process->on_full == HL_ON_FULL_BLOCK && hl_load_relaxed(&hl_recorder.has_collector) &&
                    hl_load_relaxed(&process->segment_count) > hl_recorder.core_count + 1) {
             // With fewer segments than cores (no storage) a segment may never come free: other cores fill theirs slowly.
-            if (wait_for_collector(process, &waiting_since) == 0) {
+            uint64_t start = hl_clock_counter();
+            int error = wait_for_collector(process, &waiting_since);
+            *waited += hl_clock_counter() - start;
+            if (error == 0) {
                 // Another thread may have given this core a segment meanwhile.
                 if (hl_load_relaxed(&hl_buffer_core(core)->cursor) != cursor) return 0;
                 continue;
@@ -135,6 +139,13 @@ HL_SLOW int hl_buffer_next_segment(uint32_t core, uint64_t cursor) {
     }
     hl_record_at_segment_change();
     return 0;
+}
+
+HL_SLOW int hl_buffer_next_segment(uint32_t core, uint64_t cursor) {
+    uint64_t start = hl_clock_counter(), waited = 0;
+    int error = next_segment(core, cursor, &waited);
+    hl_overhead_segment(start, waited);
+    return error;
 }
 
 HL_SLOW void hl_buffer_write_shared(uint64_t kind, uint64_t address, uint64_t size, uint64_t site) {

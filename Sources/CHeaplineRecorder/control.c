@@ -6,6 +6,7 @@
 #include "dump.h"
 #include "modules.h"
 #include "notes.h"
+#include "overhead.h"
 #include "platform.h"
 #include "preloaded.h"
 #include "record.h"
@@ -69,6 +70,7 @@ static int own_stop(void) {
     if (!running()) return HL_ERROR_STATE;
     hl_store_relaxed(&hl_gate.state, (uint32_t)HL_GATE_OFF);
     hl_modules_refresh();
+    hl_overhead_processor();
     hl_store_release(&hl_recorder.process->state, (uint32_t)HL_STATE_ENDED); // pairs with the collector's look
     return 0;
 }
@@ -165,7 +167,7 @@ static uint32_t own_stack_of(const uint64_t *pcs, uint32_t count) {
 static uint32_t own_stack_from(uintptr_t pc, uintptr_t sp, uintptr_t fp) {
     uint32_t state = hl_record_state();
     struct hl_thread *self = hl_record_begin(&state);
-    if (!self || !hl_recorder.depth || (self->skip && !hl_record_renew(self))) return HL_ROOT_NONE;
+    if (!self || !hl_recorder.depth || (self->skip & ~HL_SKIP_TIMED && !hl_record_renew(self))) return HL_ROOT_NONE;
     return hl_stack_capture(self->memo, pc, sp, fp, hl_recorder.depth);
 }
 
@@ -181,7 +183,7 @@ static int is_sampled(struct hl_thread *self, enum hl_kind kind, uint64_t addres
 static void own_event_of_thread(enum hl_kind kind, uint64_t address, uint64_t size, uint32_t stack, uint32_t thread) {
     uint32_t state = hl_record_state();
     struct hl_thread *self = hl_record_begin(&state);
-    if (!self || (self->skip && !hl_record_renew(self)) || kind <= HL_KIND_NONE || kind >= HL_KIND_COUNT_) return;
+    if (!self || (self->skip & ~HL_SKIP_TIMED && !hl_record_renew(self)) || kind <= HL_KIND_NONE || kind >= HL_KIND_COUNT_) return;
     switch (kind) {
     case HL_KIND_REALLOC_ALLOC:
         hl_bump(&self->counts->reallocations, 1);

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "image.h"
 #include "notes.h"
+#include "overhead.h"
 #include "recorder.h"
 #include "thread.h"
 #include "world.h"
@@ -114,19 +115,21 @@ __attribute__((noinline)) int hl_dump_take(enum hl_dump_reason reason) {
     __asm__ volatile("mov %0, sp" : "=r"(stack_pointer));
 #endif
     int saved = errno;
+    uint64_t start = hl_clock_counter();
     struct hl_quiet quiet = hl_quiet_begin();
     int error = take(reason, stack_pointer);
     hl_quiet_end(quiet);
+    hl_overhead_search(start);
     errno = saved;
     hl_store_release(&dumping, 0u); // pairs with the exchange above
     return error;
 }
 
 void hl_dump_at_exit(void) {
-    uint32_t state = hl_load_relaxed(&hl_gate.state); // see hl_gate; a child that never recorded finds HL_GATE_WAKE
+    // A child that never recorded, or a vfork child that gives up with _exit and has our memory, is not us.
+    if (!hl_recorder.process || hl_recorder.pid != hl_platform_pid() || hl_recorder.process->state != HL_STATE_RUNNING) return;
+    uint32_t state = hl_load_relaxed(&hl_gate.state); // see hl_gate
     int is_recording = state == HL_GATE_RECORD || (state == HL_GATE_OFF && hl_recorder.paused);
-    if (!is_recording || !hl_recorder.options.verdicts || !hl_recorder.process || !hl_recorder.has_collector) return;
-    // A vfork child that gives up with _exit has our memory, and is not us.
-    if (hl_recorder.pid != hl_platform_pid() || hl_recorder.process->state != HL_STATE_RUNNING) return;
-    hl_dump_take(HL_DUMP_EXIT);
+    if (is_recording && hl_recorder.options.verdicts && hl_recorder.has_collector) hl_dump_take(HL_DUMP_EXIT);
+    hl_overhead_processor();
 }

@@ -9,19 +9,19 @@
 // killed or interrupted in between leaves at worst a node that nobody refers to. Two threads that make the same node
 // at once: the loser of the compare-exchange looks again, finds the winner's entry, and uses it.
 //
+// Runs. What is new in a stack is new from one frame inward, so these nodes get ids one after the other, all at once, and each of
+// them but the first is marked HL_NODE_FOLLOWS: the node before it is its parent. Only the first has an entry in the index. It is
+// put there when all are filled, so whoever meets a node of a run, by the entry or by the node before, finds the next one filled as
+// well. A child of P is hence looked for in two places: P + 1, where it lies beside P, if that one follows; else the index. No child can come
+// to be in both: one that follows P is there before anybody knows P. When somebody else made the first one meanwhile, the rest of the run
+// hangs on a node that nobody refers to, and is made again.
+//
 // Growth. The index begins small (one for the worst case would spread a few thousand entries over as many pages, each of which
 // costs the program a page fault). Whoever fills half of it makes a larger one, then goes over the old one's entries: an
 // empty one becomes ENTRY_MOVED, which nobody can fill any more, a full one is copied and stays. All threads that look for
 // one key stop at the same entry of the old index: at the key, at an empty entry that only one of them can fill, or at
 // ENTRY_MOVED or the last entry they may look at, which sends all of them to the larger index. So a key has one entry in
 // use at any time, and nobody waits.
-//
-// Groups. A walk turns up to HL_GROUP_FRAMES new frames at once into an id: one cache line holds (parent, pcs) → id, and is found by
-// a hash of all the pcs outward, not of the parent's id, so that the lines of a deep stack are fetched at the same time
-// instead of one after the other. Groups are a cache in front of the nodes: a line may be overwritten, and when half
-// of them are taken a larger cache is put in place of this one, which then fills again. (One sized for the worst case
-// would spread a few thousand lines over as many pages, and address translation would cost more than the lines.) From 2 MiB on
-// the tables have large pages, where the kernel has some: a compiler's stacks meet the tables' lines in no order at all.
 #include "stack.h"
 #include "unwinder.h"
 #include "platform.h"
@@ -32,29 +32,10 @@
 #define ENTRY_GONE (~UINT64_C(0) << 32)          // a node that is not given out again
 #define ENTRY_MOVED (~UINT64_C(1) << 32)         // was empty when the index was left for the next one
 #define FIRST_ENTRIES 4096u                      // 32 KiB
-#define GROWTH 4u
+#define GROWTH 2u
 #define POPULATE_MOST ((size_t)1 << 20)          // memory that will be used all over is had in one piece up to this size
 // The last part of the table is kept for stacks that begin at HL_ROOT_TABLE_FULL: a full table shortens stacks, not to nothing.
 #define FULL_RESERVE(capacity) ((capacity) / 16)
-
-// A line's content is right if `meta` is the same, and not busy, before and after it was read.
-struct group {
-    uint64_t meta; // (epoch << 32) | (writes << 8) | frames; frames 0: empty, GROUP_BUSY: being written
-    uint32_t parent;
-    uint32_t id;
-    uint64_t pcs[HL_GROUP_FRAMES]; // outermost first, HL_PC_EXACT as flag, 0 beyond `frames`
-};
-_Static_assert(sizeof(struct group) == 64, "one cache line");
-#define GROUP_BUSY 0xffu
-#define GROUP_META_KEY UINT64_C(0xffffffff000000ff)
-#define GROUP_PROBES 4u
-#define FIRST_LINES 1024u // 64 KiB
-
-struct group_cache {
-    _Alignas(64) uint64_t mask; // lines - 1
-    uint64_t taken;             // lines filled; relaxed, only to know when to grow
-    _Alignas(64) struct group lines[]; // in sets of GROUP_PROBES
-};
 
 struct index {
     _Alignas(64) uint64_t mask; // entries - 1
@@ -65,7 +46,6 @@ struct index {
 };
 
 static struct {
-    struct group_cache *groups;
     struct hl_node *nodes;
     uint64_t *made;      // next id
     struct index *index; // the oldest that is still in use
@@ -83,18 +63,6 @@ static void *scattered_memory(size_t lead, size_t bytes) {
     return memory;
 }
 
-static size_t lines_bytes(uint64_t lines) {
-    return lines * sizeof(struct group);
-}
-
-static struct group_cache *group_cache_make(uint64_t lines) {
-    struct group_cache *cache = scattered_memory(sizeof *cache, lines_bytes(lines));
-    if (cache != NULL) {
-        cache->mask = lines - 1;
-    }
-    return cache;
-}
-
 static size_t entries_bytes(uint64_t entries) {
     return entries * sizeof(uint64_t);
 }
@@ -110,25 +78,18 @@ static struct index *index_make(uint64_t entries) {
 int hl_intern_start(struct hl_node *nodes, uint64_t *nodes_made, uint32_t capacity,
                     int (*grow)(size_t bytes)) {
     struct index *index = table.index;
-    struct group_cache *groups = table.groups;
     hl_stack_cache_start();
-    if (index != NULL && groups != NULL) { // of an earlier recording, perhaps left half moved by a process we were forked from
-        uint64_t entries = index->mask + 1;
-        uint64_t lines = groups->mask + 1;
-        hl_platform_wipe(index->entries, entries_bytes(entries));
-        hl_platform_wipe(groups->lines, lines_bytes(lines));
+    if (index != NULL) { // of an earlier recording, perhaps left half moved by a process we were forked from
+        hl_platform_wipe(index->entries, entries_bytes(index->mask + 1));
         index->used = 0;
         index->next = NULL;
         index->moved = 0;
-        groups->taken = 0;
     } else {
         index = index_make(FIRST_ENTRIES);
-        groups = group_cache_make(FIRST_LINES);
-        if (index == NULL || groups == NULL) {
+        if (index == NULL) {
             return 0;
         }
     }
-    table.groups = groups;
     if (__atomic_load_n(nodes_made, __ATOMIC_RELAXED) < HL_ROOT_COUNT) {
         __atomic_store_n(nodes_made, HL_ROOT_COUNT, __ATOMIC_RELAXED);
     }
@@ -197,25 +158,21 @@ static uint32_t add_node(uint32_t parent, uint64_t pc, uint32_t flags) {
 }
 
 static inline uint64_t hash_of(const struct hl_node *node) {
-    return hash_node(node->parent, node->pc, node->flags & ~HL_NODE_VALID);
+    return hash_node(node->parent, node->pc, node->flags & HL_NODE_EXACT);
 }
 
-// The `probe`th place of a key. The first is its parent's own: nodes made at once have ids one after the other, and so lie side by
-// side in the index as well. Where another child has it, the hash tells where to go on, in strides of its own: ids fill one
-// end of the index without a gap, and a walk from place to place would not leave it.
-static inline uint64_t *place_of(struct index *index, uint32_t parent, uint64_t hash, uint64_t probe) {
-    return &index->entries[(probe == 0 ? parent : hash + probe * (hash >> 32 | 1)) & index->mask];
+// The `probe`th place of a key. The tag alone says where, so that an entry can be moved without looking at its node.
+static inline uint64_t *place_of(struct index *index, uint64_t hash, uint64_t probe) {
+    return &index->entries[((hash >> 32) + probe) & index->mask];
 }
 
 HL_UNWIND_SLOW static void index_grow(struct index *index);
 
 // Copies an entry of an index that is being left into the next; returns where it lies now, NULL when it got no place.
 static uint64_t *carry(struct index *index, uint64_t entry) {
-    uint64_t hash = hash_of(&table.nodes[(uint32_t)entry]);
-    uint32_t parent = table.nodes[(uint32_t)entry].parent;
     uint64_t probe = 0;
     while (index != NULL) {
-        uint64_t *place = place_of(index, parent, hash, probe);
+        uint64_t *place = place_of(index, entry, probe);
         uint64_t there = __atomic_load_n(place, __ATOMIC_ACQUIRE); // as in hl_intern
         if (there == ENTRY_MOVED || probe == PROBE_LIMIT) {
             struct index *next = __atomic_load_n(&index->next, __ATOMIC_ACQUIRE);
@@ -295,7 +252,7 @@ static inline __attribute__((always_inline)) uint32_t intern(uint32_t parent, ui
     uint64_t tag = hash & ~UINT64_C(0xffffffff);
     uint64_t probe = 0;
     for (;;) {
-        uint64_t *place = place_of(index, parent, hash, probe);
+        uint64_t *place = place_of(index, hash, probe);
         // Acquire: pairs with the release below; the node is filled.
         uint64_t entry = __atomic_load_n(place, __ATOMIC_ACQUIRE);
         if (HL_UNWIND_UNLIKELY(entry == ENTRY_MOVED || probe == PROBE_LIMIT)) {
@@ -315,7 +272,7 @@ static inline __attribute__((always_inline)) uint32_t intern(uint32_t parent, ui
             const struct hl_node *node = &table.nodes[(uint32_t)entry];
             if (HL_UNWIND_LIKELY((entry ^ tag) >> 32 == 0 && entry != ENTRY_GONE && node->pc == pc &&
                                  node->parent == parent &&
-                                 (node->flags & ~HL_NODE_VALID) == flags)) {
+                                 (node->flags & HL_NODE_EXACT) == flags)) {
                 return (uint32_t)entry;
             }
             probe++;
@@ -343,17 +300,31 @@ static inline __attribute__((always_inline)) uint32_t intern(uint32_t parent, ui
     return made != 0 ? made : HL_ROOT_TABLE_FULL;
 }
 
-uint32_t hl_intern(uint32_t parent, uint64_t pc, uint32_t flags) {
-    return intern(parent, pc, flags, hash_node(parent, pc, flags), 0);
+// The child of `parent` that was made at once with it, if that is (parent, pc), or else 0.
+static inline uint32_t following(uint32_t parent, uint64_t pc, uint32_t flags) {
+    uint64_t id = (uint64_t)parent + 1;
+    // Relaxed: below it there is storage, nothing more. What lies there is told by the flags.
+    if (parent < HL_ROOT_COUNT || id >= __atomic_load_n(table.made, __ATOMIC_RELAXED)) {
+        return 0;
+    }
+    const struct hl_node *node = &table.nodes[id];
+    // Acquire: pairs with the release in fill_node.
+    return __atomic_load_n(&node->flags, __ATOMIC_ACQUIRE) == (flags | HL_NODE_VALID | HL_NODE_FOLLOWS) && node->pc == pc
+               ? (uint32_t)id
+               : 0;
 }
 
 // The id of (parent, pc), or 0 when there is none.
 static inline uint32_t known(uint32_t parent, uint64_t pc, uint32_t flags) {
+    uint32_t next = following(parent, pc, flags);
+    if (HL_UNWIND_LIKELY(next != 0)) {
+        return next;
+    }
     struct index *index = __atomic_load_n(&table.index, __ATOMIC_ACQUIRE);
     uint64_t hash = hash_node(parent, pc, flags);
     uint64_t probe = 0;
     while (index != NULL) {
-        uint64_t entry = __atomic_load_n(place_of(index, parent, hash, probe), __ATOMIC_ACQUIRE); // as above
+        uint64_t entry = __atomic_load_n(place_of(index, hash, probe), __ATOMIC_ACQUIRE); // as above
         if (HL_UNWIND_UNLIKELY(entry == ENTRY_MOVED || probe == PROBE_LIMIT)) {
             index = __atomic_load_n(&index->next, __ATOMIC_ACQUIRE);
             probe = 0;
@@ -364,7 +335,7 @@ static inline uint32_t known(uint32_t parent, uint64_t pc, uint32_t flags) {
         }
         const struct hl_node *node = &table.nodes[(uint32_t)entry];
         if ((entry ^ hash) >> 32 == 0 && entry != ENTRY_GONE && node->pc == pc && node->parent == parent &&
-            (node->flags & ~HL_NODE_VALID) == flags) {
+            (node->flags & HL_NODE_EXACT) == flags) {
             return (uint32_t)entry;
         }
         probe++;
@@ -372,51 +343,45 @@ static inline uint32_t known(uint32_t parent, uint64_t pc, uint32_t flags) {
     return 0;
 }
 
+uint32_t hl_intern(uint32_t parent, uint64_t pc, uint32_t flags) {
+    uint32_t next = following(parent, pc, flags);
+    return next != 0 ? next : intern(parent, pc, flags, hash_node(parent, pc, flags), 0);
+}
+
+static inline uint64_t pc_of(uint64_t pc) {
+    return pc & ~HL_PC_EXACT;
+}
+
 static inline uint32_t flags_of(uint64_t pc) {
     return pc & HL_PC_EXACT ? HL_NODE_EXACT : 0;
 }
 
-// The id of `count` frames inside of `parent`. Inside of a node that is new all are new: those get ids one after the other, and
-// since their places in the index are known by then, the cache lines of all of them are fetched at the same time. They
-// are put into the index from the inside out, the first one last, so nobody can meet one of them before all are there. When
-// somebody else has made that first one meanwhile, the others hang on a node that nobody refers to, and are made again.
-static uint32_t intern_frames(uint32_t parent, const uint64_t *pcs, uint32_t count) {
+uint32_t hl_intern_frames(uint32_t parent, const uint64_t *pcs, uint32_t count, uint32_t *ids) {
     uint32_t at = 0;
-    for (; at < count; at++) {
-        uint32_t id = known(parent, pcs[at] & ~HL_PC_EXACT, flags_of(pcs[at]));
+    while (at < count) {
+        uint32_t id = known(parent, pc_of(pcs[at]), flags_of(pcs[at]));
+        uint32_t made = 0, more = 1; // frames that `id` leads to
         if (id == 0) {
-            break;
+            more = count - at;
+            made = more > 1 && parent != HL_ROOT_TABLE_FULL ? reserve_nodes(more, false) : 0;
+            for (uint32_t i = 0; made != 0 && i < more; i++) {
+                fill_node(made + i, i == 0 ? parent : made + i - 1, pc_of(pcs[at + i]),
+                          flags_of(pcs[at + i]) | (i == 0 ? 0 : HL_NODE_FOLLOWS));
+            }
+            id = intern(parent, pc_of(pcs[at]), flags_of(pcs[at]), hash_node(parent, pc_of(pcs[at]), flags_of(pcs[at])),
+                        made);
+            if (made == 0 || id != made) { // a single one, one to be cut, or somebody else was faster
+                more = 1;
+            }
         }
-        parent = id;
-    }
-    struct index *index = __atomic_load_n(&table.index, __ATOMIC_ACQUIRE);
-    bool several = count - at > 1 && parent != HL_ROOT_TABLE_FULL && index != NULL;
-    uint32_t first = several ? reserve_nodes(count - at, false) : 0;
-    if (first != 0) {
-        uint64_t hashes[HL_GROUP_FRAMES];
-        for (uint32_t i = at; i < count; i++) {
-            uint32_t outer = i == at ? parent : first + (i - at) - 1;
-            hashes[i] = hash_node(outer, pcs[i] & ~HL_PC_EXACT, flags_of(pcs[i]));
-            __builtin_prefetch(place_of(index, outer, hashes[i], 0), 1);
-            fill_node(first + (i - at), outer, pcs[i] & ~HL_PC_EXACT, flags_of(pcs[i]));
+        for (uint32_t i = 0; i < more; i++, at++, id++) {
+            ids[at] = parent = id;
         }
-        for (uint32_t i = count - 1; i > at; i--) {
-            intern(first + (i - at) - 1, pcs[i] & ~HL_PC_EXACT, flags_of(pcs[i]), hashes[i], first + (i - at));
-        }
-        uint32_t id = intern(parent, pcs[at] & ~HL_PC_EXACT, flags_of(pcs[at]), hashes[at], first);
-        if (HL_UNWIND_LIKELY(id == first)) {
-            return first + (count - at) - 1;
-        }
-        parent = id;
-        at++;
-    }
-    for (; at < count; at++) { // a single one, or what is to be cut, or made again
-        parent = hl_intern(parent, pcs[at] & ~HL_PC_EXACT, flags_of(pcs[at]));
     }
     return parent;
 }
 
-// A lookup passes over an entry that is gone.
+// A lookup passes over an entry that is gone, and over a node that does not follow.
 void hl_intern_forget(uintptr_t start, uintptr_t end) {
     struct index *oldest = __atomic_load_n(&table.index, __ATOMIC_ACQUIRE);
     if (oldest == NULL) {
@@ -424,9 +389,14 @@ void hl_intern_forget(uintptr_t start, uintptr_t end) {
     }
     uint64_t made = __atomic_load_n(table.made, __ATOMIC_RELAXED);
     for (uint64_t id = HL_ROOT_COUNT; id < made && id < table.capacity; id++) {
-        const struct hl_node *node = &table.nodes[id];
+        struct hl_node *node = &table.nodes[id];
         uint32_t flags = __atomic_load_n(&node->flags, __ATOMIC_ACQUIRE);
         if (flags == 0 || node->pc < start || node->pc >= end) {
+            continue;
+        }
+        if (flags & HL_NODE_FOLLOWS) {
+            // Nobody else writes a filled node, and for the reader it stays the one it was. Release: as in fill_node.
+            __atomic_store_n(&node->flags, flags & ~HL_NODE_FOLLOWS, __ATOMIC_RELEASE);
             continue;
         }
         uint64_t hash = hash_of(node);
@@ -437,7 +407,7 @@ void hl_intern_forget(uintptr_t start, uintptr_t end) {
                 uint64_t entry = wanted;
                 // Whoever still finds the entry is using an id of code that was there when it began.
                 // Sequentially consistent: see index_grow.
-                if (__atomic_compare_exchange_n(place_of(index, node->parent, hash, probe), &entry,
+                if (__atomic_compare_exchange_n(place_of(index, hash, probe), &entry,
                                                 ENTRY_GONE, false, __ATOMIC_SEQ_CST,
                                                 __ATOMIC_SEQ_CST) ||
                     entry == 0 || entry == ENTRY_MOVED) {
@@ -446,111 +416,4 @@ void hl_intern_forget(uintptr_t start, uintptr_t end) {
             }
         }
     }
-}
-
-// MARK: Groups
-
-// The `probe`th line in which a group may lie: one set, from a place of its own on.
-static inline struct group *group_line(struct group_cache *cache, uint64_t hash, uint32_t probe) {
-    return &cache->lines[(hash & cache->mask & ~(uint64_t)(GROUP_PROBES - 1)) | ((hash + probe) % GROUP_PROBES)];
-}
-
-static inline bool group_holds(const struct group *group, uint64_t key, uint32_t parent,
-                               const uint64_t pcs[HL_GROUP_FRAMES], uint32_t *id) {
-    // Acquire: pairs with the release in group_write; the content is at least as new as the meta.
-    uint64_t meta = __atomic_load_n(&group->meta, __ATOMIC_ACQUIRE);
-    uint64_t difference = (meta & GROUP_META_KEY) ^ key;
-    difference |= __atomic_load_n(&group->parent, __ATOMIC_RELAXED) ^ parent;
-    for (uint32_t i = 0; i < HL_GROUP_FRAMES; i++) {
-        difference |= __atomic_load_n(&group->pcs[i], __ATOMIC_RELAXED) ^ pcs[i];
-    }
-    *id = __atomic_load_n(&group->id, __ATOMIC_RELAXED);
-    // The content was read before the meta is looked at again; a writer makes it busy before it touches the content.
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    return (difference | (__atomic_load_n(&group->meta, __ATOMIC_RELAXED) ^ meta)) == 0;
-}
-
-static void group_write(struct group *group, uint64_t key, uint32_t parent,
-                        const uint64_t pcs[HL_GROUP_FRAMES], uint32_t id) {
-    uint64_t meta = __atomic_load_n(&group->meta, __ATOMIC_RELAXED);
-    uint64_t busy = (meta & ~UINT64_C(0xff)) | GROUP_BUSY;
-    if (meta == busy || !__atomic_compare_exchange_n(&group->meta, &meta, busy, false,
-                                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-        return; // another thread writes it: not worth waiting
-    }
-    // Release fence: nobody sees the new content with the old meta.
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    __atomic_store_n(&group->parent, parent, __ATOMIC_RELAXED);
-    __atomic_store_n(&group->id, id, __ATOMIC_RELAXED);
-    for (uint32_t i = 0; i < HL_GROUP_FRAMES; i++) {
-        __atomic_store_n(&group->pcs[i], pcs[i], __ATOMIC_RELAXED);
-    }
-    __atomic_store_n(&group->meta, key | ((meta + 0x100) & 0xffffff00), __ATOMIC_RELEASE);
-}
-
-// Puts a larger cache, and empty, in place of `cache`. The old one stays mapped, a thread may still be in it.
-static void group_cache_grow(struct group_cache *cache) {
-    uint64_t lines = (cache->mask + 1) * GROWTH;
-    if (lines > table.capacity / 4) {
-        return;
-    }
-    struct group_cache *larger = group_cache_make(lines);
-    // Release: whoever sees the new cache sees its mask.
-    if (larger != NULL && !__atomic_compare_exchange_n(&table.groups, &cache, larger, false,
-                                                       __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
-        hl_platform_unmap_table(larger, sizeof *larger, lines_bytes(lines));
-    }
-}
-
-HL_UNWIND_SLOW static uint32_t group_add(struct group_cache *cache, uint64_t hash, uint64_t key,
-                                         uint32_t parent, const uint64_t pcs[HL_GROUP_FRAMES]) {
-    uint32_t id = intern_frames(parent, pcs, (uint8_t)key);
-    if (id < HL_ROOT_COUNT) {
-        return id;
-    }
-    uint32_t place = (uint32_t)(hash >> 60) % GROUP_PROBES;
-    for (uint32_t i = 0; i < GROUP_PROBES; i++) {
-        uint64_t meta = __atomic_load_n(&group_line(cache, hash, i)->meta, __ATOMIC_RELAXED);
-        if ((meta & 0xff) == 0 || (meta >> 32 != key >> 32 && (meta & 0xff) != GROUP_BUSY)) {
-            place = i;
-            break;
-        }
-    }
-    group_write(group_line(cache, hash, place), key, parent, pcs, id);
-    if (__atomic_add_fetch(&cache->taken, 1, __ATOMIC_RELAXED) > cache->mask / 2) {
-        group_cache_grow(cache);
-    }
-    return id;
-}
-
-uint64_t hl_intern_group_hash(uint64_t outer, const uint64_t pcs[HL_GROUP_FRAMES]) {
-    uint64_t hash = (pcs[0] * UINT64_C(0x9e3779b97f4a7c15)) + (pcs[1] * UINT64_C(0xbf58476d1ce4e5b9)) +
-                    (pcs[2] * UINT64_C(0x94d049bb133111eb)) + (pcs[3] * UINT64_C(0xd6e8feb86659fd93)) +
-                    (pcs[4] * UINT64_C(0xff51afd7ed558ccd)) + (pcs[5] * UINT64_C(0xc4ceb9fe1a85ec53));
-    hash = (outer ^ hash ^ hash >> 32) * UINT64_C(0x9fb21c651e98df25);
-    return hash ^ hash >> 32;
-}
-
-void hl_intern_group_prefetch(uint64_t hash) {
-    // Acquire: pairs with group_cache_grow and hl_intern_start.
-    struct group_cache *cache = __atomic_load_n(&table.groups, __ATOMIC_ACQUIRE);
-    if (HL_UNWIND_LIKELY(cache != NULL)) {
-        __builtin_prefetch(group_line(cache, hash, 0));
-    }
-}
-
-uint32_t hl_intern_group(uint32_t parent, const uint64_t pcs[HL_GROUP_FRAMES], uint32_t count,
-                         uint32_t epoch, uint64_t hash) {
-    struct group_cache *cache = __atomic_load_n(&table.groups, __ATOMIC_ACQUIRE); // as above
-    if (HL_UNWIND_UNLIKELY(cache == NULL)) {
-        return HL_ROOT_NONE;
-    }
-    uint64_t key = (uint64_t)epoch << 32 | count;
-    uint32_t id;
-    for (uint32_t i = 0; i < GROUP_PROBES; i++) {
-        if (HL_UNWIND_LIKELY(group_holds(group_line(cache, hash, i), key, parent, pcs, &id))) {
-            return id;
-        }
-    }
-    return group_add(cache, hash, key, parent, pcs);
 }

@@ -62,6 +62,7 @@ int hl_platform_signal_thread(uint32_t tid, int number);
 uint64_t hl_platform_main_stack_limit(void);
 uint64_t hl_platform_wall_ns(void);
 uint64_t hl_platform_monotonic_ns(void);
+uint64_t hl_platform_processor_ns(void); // of this process, all its threads
 uint32_t hl_platform_core_count(void); // processors that may ever be there
 uint64_t hl_platform_block_signals(void); // returns the mask before
 void hl_platform_restore_signals(uint64_t mask);

@@ -4,6 +4,7 @@
 
 #include "record.h"
 #include "modules.h"
+#include "overhead.h"
 #include "platform.h"
 #include "sample.h"
 
@@ -22,15 +23,20 @@ HL_SLOW uint32_t hl_record_core(void) {
 }
 
 HL_SLOW int hl_record_renew(struct hl_thread *self) {
-    if (hl_load_relaxed(&self->skip) != HL_SKIP_STALE) return 0; // our own thread's
+    uint32_t skip = hl_load_relaxed(&self->skip) & ~HL_SKIP_TIMED; // our own thread's
+    if (!skip) return 1;
+    if (skip != HL_SKIP_STALE) return 0;
     hl_thread_renew(self);
     // Looked at again: a thread's first event takes a while, and recording may have ended meanwhile.
-    return hl_load_relaxed(&self->skip) == 0 && hl_record_state() > HL_GATE_BUSY;
+    return (hl_load_relaxed(&self->skip) & ~HL_SKIP_TIMED) == 0 && hl_record_state() > HL_GATE_BUSY;
 }
 
 HL_SLOW void hl_record_skipped(struct hl_thread *self, enum hl_kind kind, uint64_t address, uint64_t size) {
     uint32_t skip = hl_load_relaxed(&self->skip); // our own thread's, or STALE, which waits
-    if (skip & ~(HL_SKIP_STALE | HL_SKIP_LIMBO)) return; // the recorder's own, or asked to be left out
+    if (skip & ~(HL_SKIP_STALE | HL_SKIP_LIMBO | HL_SKIP_TIMED)) { // the recorder's own, or asked to be left out
+        self->skipped++;
+        return;
+    }
     if (hl_record_state() <= HL_GATE_BUSY) return;       // ended meanwhile
     if (skip & HL_SKIP_STALE) hl_thread_renew(self);
     struct hl_thread_counts *sums = skip & HL_SKIP_LIMBO ? &hl_recorder.process->retired : self->counts;
@@ -61,6 +67,7 @@ void hl_record_alloc_otherwise(enum hl_kind kind, uint64_t address, uint64_t siz
         hl_record_skipped(self, address ? kind : HL_KIND_ALLOC_FAIL, address, size);
         return;
     }
+    struct hl_timing timing = hl_timing_begin(self, 0);
     hl_bump(&self->counts->allocations, 1);
     hl_bump(&self->counts->bytes, size);
     if (state == HL_GATE_COUNT) return;
@@ -68,6 +75,7 @@ void hl_record_alloc_otherwise(enum hl_kind kind, uint64_t address, uint64_t siz
                                     !hl_sample_take(self, address, size)))
         return;
     sampled(self, kind, address, size, (struct hl_registers){pc, sp, fp});
+    hl_timing_end(self, 0, timing);
 }
 
 void hl_record_free_otherwise(enum hl_kind kind, uint64_t address, uintptr_t pc, uintptr_t sp, uintptr_t fp) {
@@ -78,6 +86,7 @@ void hl_record_free_otherwise(enum hl_kind kind, uint64_t address, uintptr_t pc,
         hl_record_skipped(self, kind, address, 0);
         return;
     }
+    struct hl_timing timing = hl_timing_begin(self, 1);
     hl_bump(&self->counts->frees, 1);
     if (state == HL_GATE_COUNT) return;
     if (state == HL_GATE_SAMPLE && (hl_likely(!hl_sample_may_hold(address)) || !hl_sample_drop(address))) return;
@@ -85,11 +94,13 @@ void hl_record_free_otherwise(enum hl_kind kind, uint64_t address, uintptr_t pc,
         sampled(self, kind, address, 0, (struct hl_registers){pc, sp, fp});
     else
         hl_record_write(kind, address, 0, hl_site(HL_ROOT_NONE, self->index));
+    hl_timing_end(self, 1, timing);
 }
 
 HL_SLOW void hl_record_at_segment_change(void) {
     struct hl_thread *self = hl_thread_self;
-    if (!self || self->skip) return;
+    if (!self || self->skip & ~HL_SKIP_TIMED) return;
+    if (hl_record_state() == HL_GATE_RECORD) hl_timing_turn(self);
     hl_modules_refresh();
     hl_thread_note_name(self);
 }
@@ -97,7 +108,7 @@ HL_SLOW void hl_record_at_segment_change(void) {
 HL_SLOW void hl_record_realloc_failed(uint64_t old, uint64_t size) {
     uint32_t state = hl_record_state();
     struct hl_thread *self = hl_record_begin(&state);
-    if (!self || self->skip) return;
+    if (!self || self->skip & ~HL_SKIP_TIMED) return;
     hl_bump(&self->counts->frees, -1);
     hl_bump(&self->counts->failures, 1);
     if (state == HL_GATE_RECORD) hl_record_write(HL_KIND_REALLOC_FAIL, old, size, hl_site(HL_ROOT_NONE, self->index));
@@ -106,7 +117,7 @@ HL_SLOW void hl_record_realloc_failed(uint64_t old, uint64_t size) {
 HL_SLOW void hl_record_map(enum hl_kind kind, uint64_t address, uint64_t size, struct hl_registers from) {
     uint32_t state = hl_record_state();
     struct hl_thread *self = hl_record_begin(&state);
-    if (!self || self->skip || state != HL_GATE_RECORD) return;
+    if (!self || self->skip & ~HL_SKIP_TIMED || state != HL_GATE_RECORD) return;
     uint32_t stack = hl_recorder.depth ? hl_stack_capture(self->memo, from.pc, from.sp, from.fp, hl_recorder.depth) : HL_ROOT_NONE;
     hl_record_write(kind, address, size, hl_site(stack, self->index));
 }

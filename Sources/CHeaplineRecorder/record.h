@@ -82,11 +82,12 @@ void hl_record_alloc_otherwise(enum hl_kind kind, uint64_t address, uint64_t siz
                                uintptr_t fp);
 void hl_record_free_otherwise(enum hl_kind kind, uint64_t address, uintptr_t pc, uintptr_t sp, uintptr_t fp);
 
-// What modes count and sample do for nearly every event: 1 when the event is counted and nothing else is to be done.
-HL_HOT int hl_count_alloc(uint64_t address, uint64_t size) {
+// What modes count and sample do for nearly every event: 1 when the event is counted and nothing else is to be done. A request is
+// counted by its size alone, so this can be done before it is passed on: see malloc.c.
+HL_HOT int hl_count_request(uint64_t size) {
     struct hl_thread *self = hl_thread_self;
     uint32_t state = hl_record_state();
-    if (hl_unlikely(!self || self->skip || !address)) return 0;
+    if (hl_unlikely(!self || self->skip)) return 0;
     if (state == HL_GATE_SAMPLE) {
         int64_t left = self->until_sample - (int64_t)size;
         if (hl_unlikely(left <= 0)) return 0;
@@ -94,8 +95,9 @@ HL_HOT int hl_count_alloc(uint64_t address, uint64_t size) {
     } else if (hl_unlikely(state != HL_GATE_COUNT)) {
         return 0;
     }
-    hl_bump(&self->counts->allocations, 1);
-    hl_bump(&self->counts->bytes, size);
+    struct hl_thread_counts *counts = self->counts;
+    hl_bump(&counts->allocations, 1);
+    hl_bump(&counts->bytes, size);
     return 1;
 }
 HL_HOT int hl_count_free(uint64_t address) {
@@ -104,6 +106,16 @@ HL_HOT int hl_count_free(uint64_t address) {
     if (hl_unlikely(!self || self->skip)) return 0;
     if (hl_unlikely(state != HL_GATE_COUNT) && (state != HL_GATE_SAMPLE || hl_sample_may_hold(address))) return 0;
     hl_bump(&self->counts->frees, 1);
+    return 1;
+}
+// A reallocation: both at once, or neither.
+HL_HOT int hl_count_reallocation(uint64_t old, uint64_t size) {
+    struct hl_thread *self = hl_thread_self;
+    if (hl_unlikely(hl_record_state() == HL_GATE_SAMPLE && hl_sample_may_hold(old))) return 0;
+    if (hl_unlikely(!hl_count_request(size))) return 0;
+    struct hl_thread_counts *counts = self->counts;
+    hl_bump(&counts->frees, 1);
+    hl_bump(&counts->reallocations, 1);
     return 1;
 }
 
@@ -143,7 +155,7 @@ HL_HOT void hl_record_free(enum hl_kind kind, uint64_t address, struct hl_regist
 // A reallocation went well: its two halves were recorded; this only counts it.
 HL_HOT void hl_record_reallocated(void) {
     struct hl_thread *self = hl_thread_self;
-    if (hl_likely(self && !self->skip && hl_load_relaxed(&hl_gate.state) > HL_GATE_BUSY)) // see hl_gate
+    if (hl_likely(self && !(self->skip & ~HL_SKIP_TIMED) && hl_load_relaxed(&hl_gate.state) > HL_GATE_BUSY)) // see hl_gate
         hl_bump(&self->counts->reallocations, 1);
 }
 // A reallocation failed: the old block, recorded as freed, lives on.

@@ -10,6 +10,7 @@
 #include "modules.h"
 #include "notes.h"
 #include "options.h"
+#include "overhead.h"
 #include "platform.h"
 #include "preloaded.h"
 #include "record.h"
@@ -143,6 +144,7 @@ static int make_process(void) {
     process->segments_offset = segments_offset;
     process->nodes_made = HL_ROOT_COUNT;
     process->state = HL_STATE_RUNNING;
+    hl_overhead_start();
     hl_recorder.process = process;
     hl_recorder.cores = (char *)base + HL_CORES_OFFSET;
     hl_recorder.segments = (char *)base + segments_offset;
@@ -231,6 +233,7 @@ HL_SLOW uint32_t hl_gate_wake(void) {
     uint32_t asleep = HL_GATE_WAKE;
     if (!hl_cas(&hl_gate.state, &asleep, (uint32_t)HL_GATE_BUSY)) return asleep;
     int saved = errno;
+    uint64_t start = hl_clock_counter();
     uint64_t signals = hl_platform_block_signals();
     uint32_t state = HL_GATE_OFF;
     if (hl_recorder.started) {
@@ -255,6 +258,7 @@ HL_SLOW uint32_t hl_gate_wake(void) {
         }
     }
     if (hl_recorder.problem[0]) leave_word();
+    if (state != HL_GATE_OFF) hl_overhead_own(start);
     hl_store_relaxed(&hl_gate.state, state); // see hl_gate
     hl_platform_restore_signals(signals);
     errno = saved;

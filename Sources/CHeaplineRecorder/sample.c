@@ -17,17 +17,12 @@
 #define SETS 16384u
 #define WAYS 8u
 
-uint8_t *hl_sample_filter;
+uint8_t hl_sample_filter[HL_SAMPLE_COUNTERS] __attribute__((aligned(4096)));
 static uint64_t (*live)[WAYS]; // sampled blocks alive, by hash; 0 is free. Entries change by compare-exchange.
 
 int hl_sample_start(void) {
-    if (!hl_sample_filter) {
-        char *memory = hl_platform_map(HL_SAMPLE_COUNTERS + SETS * WAYS * sizeof(uint64_t));
-        if (!memory) return -1;
-        hl_sample_filter = (uint8_t *)memory;
-        live = (uint64_t(*)[WAYS])(memory + HL_SAMPLE_COUNTERS);
-    }
-    return 0;
+    if (!live) live = hl_platform_map(SETS * WAYS * sizeof(uint64_t));
+    return live ? 0 : -1;
 }
 
 // -mean * ln(u) for a random u in (0, 1], without libm: ln m = 2 atanh z with z = (m - 1) / (m + 1), whose series up to

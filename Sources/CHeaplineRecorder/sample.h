@@ -10,7 +10,7 @@ int hl_sample_start(void);
 
 // How many sampled blocks are alive, by the 64 bytes in which they begin, modulo 4 MiB: neighbours share a cache line of it.
 #define HL_SAMPLE_COUNTERS 65536u
-extern uint8_t *hl_sample_filter __attribute__((visibility("hidden")));
+extern uint8_t hl_sample_filter[HL_SAMPLE_COUNTERS] __attribute__((visibility("hidden")));
 
 static inline uint8_t *hl_sample_counter(uint64_t address) {
     return &hl_sample_filter[address / 64 % HL_SAMPLE_COUNTERS];

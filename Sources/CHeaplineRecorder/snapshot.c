@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "heapline_codec.h"
 #include "modules.h"
+#include "overhead.h"
 #include "platform.h"
 #include "recorder.h"
 
@@ -257,6 +258,9 @@ static void write_file(struct writer *writer, const struct hl_process *process, 
     // In a recording that goes on, the sums are those of the events only when nobody was in the middle of one.
     writer->cut.counts.final = writer->patient || adds_up(writer);
     chunk(writer, (struct hl_chunk){.kind = HL_CHUNK_COUNTS, .count = 1, .stored_bytes = sizeof writer->cut.counts}, &writer->cut.counts);
+    if (!writer->patient) hl_overhead_processor();
+    chunk(writer, (struct hl_chunk){.kind = HL_CHUNK_OVERHEAD, .count = 1, .stored_bytes = sizeof(struct hl_overhead)},
+          hl_recorder.base + HL_OVERHEAD_OFFSET);
     chunk(writer, (struct hl_chunk){.kind = HL_CHUNK_END}, NULL);
 }
 

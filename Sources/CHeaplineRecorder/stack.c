@@ -37,10 +37,9 @@
 //
 // Ids and the depth limit
 //
-// The id of a frame depends on what lies outside of it up to the cut, so it is remembered per base b: column b % HL_COLUMNS holds
-// the ids of frames b and inward, at the end of each group of HL_GROUP_FRAMES. A recursion that goes up and down by less than
-// HL_COLUMNS frames beyond the limit has each of its bases at hand. Changing frame i makes the ids of i and inward invalid
-// in every column.
+// The id of a stack depends on where it is cut, so it is remembered per base b: column b % HL_COLUMNS holds the id of the frames from b
+// inward. A recursion that goes up and down by less than HL_COLUMNS frames beyond the limit has each of its bases at hand. Changing
+// frame i makes the ids of stacks of more than i frames invalid in every column.
 #include "stack_memo.h"
 #include "platform.h"
 
@@ -60,15 +59,10 @@ static uint32_t capacity_for(uint32_t depth) {
     return depth * 2 + 64;
 }
 
-static size_t ends_for(uint32_t capacity) {
-    return capacity / HL_GROUP_FRAMES + 1;
-}
-
 size_t hl_stack_memo_bytes(uint32_t depth) {
     uint32_t capacity = capacity_for(depth);
     return sizeof(struct hl_stack_memo) + 64 +
-           (HL_PASTS + 1) * capacity * (sizeof(struct hl_frame) + sizeof(uint64_t)) +
-           HL_PASTS * HL_COLUMNS * ends_for(capacity) * sizeof(struct hl_group_end);
+           (HL_PASTS + 1) * capacity * (sizeof(struct hl_frame) + sizeof(uint64_t)) + hl_recent_bytes(depth);
 }
 
 extern void *__libc_stack_end __attribute__((weak));
@@ -81,13 +75,14 @@ struct hl_stack_memo *hl_stack_memo_make(void *memory, uint32_t depth, uintptr_t
     memo->stack_low = stack_low;
     memo->stack_high = stack_high;
     memo->wait = WAIT_LEAST;
+    hl_own_rules_emptied(memo);
     if (&__libc_stack_end != NULL) {
         uintptr_t main_end = (uintptr_t)__libc_stack_end;
         memo->grows = main_end >= stack_low && main_end < stack_high;
     }
     struct hl_frame *frames = (struct hl_frame *)(((uintptr_t)(memo + 1) + 63) & ~(uintptr_t)63);
     uint64_t *pcs = (uint64_t *)(frames + (HL_PASTS + 1) * capacity);
-    struct hl_group_end *ends = (struct hl_group_end *)(pcs + (HL_PASTS + 1) * capacity);
+    hl_recent_make(memo->recent, pcs + (HL_PASTS + 1) * capacity, depth);
     for (uint32_t i = 0; i < HL_PASTS; i++) {
         struct hl_past *past = &memo->pasts[i];
         past->depth = depth;
@@ -96,9 +91,6 @@ struct hl_stack_memo *hl_stack_memo_make(void *memory, uint32_t depth, uintptr_t
         past->pcs = pcs + (i + 1) * capacity;
         past->fresh = frames;
         past->fresh_pcs = pcs;
-        for (uint32_t j = 0; j < HL_COLUMNS; j++, ends += ends_for(capacity)) {
-            past->columns[j].ends = ends;
-        }
     }
     return memo;
 }
@@ -545,7 +537,7 @@ static uint32_t capture(struct hl_stack_memo *memo, struct hl_past *past, struct
     }
     hl_stack_window_keep(&walk.window, memo, from.sp);
     memo->straight = walk.moved > walk.count / 2 ? STRAIGHT_RUN : 0;
-    return hl_stack_ids(&walk, base, root, solid);
+    return hl_stack_ids(memo, &walk, base, root, solid);
 }
 
 // The id of the last stack when this is that one again, or 0. What follow() does, for the most frequent case.
@@ -584,13 +576,17 @@ HL_UNWIND_SLOW static bool make_ready(struct hl_stack_memo *memo, struct hl_regi
         memo->epoch = epoch;
         memo->wait = WAIT_LEAST;
         memset(memo->trail, 0, sizeof memo->trail);
+        memset(memo->rules, 0, sizeof memo->rules);
+        hl_own_rules_emptied(memo);
+        for (uint32_t i = 0; i < HL_RECENT; i++) {
+            memo->recent[i].count = 0;
+        }
         for (uint32_t i = 0; i < HL_PASTS; i++) {
             struct hl_past *past = &memo->pasts[i];
             memo->tops[i] = 0;
             past->count = 0;
             past->columns_used = 0;
             for (uint32_t j = 0; j < HL_COLUMNS; j++) {
-                past->columns[j].valid = 0;
                 past->columns[j].count = 0;
             }
         }

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define BATCH 8u
-
 const uintptr_t hl_never = 1;
 
 // Marks the frames in which fp is live, from `from` inward. Frames whose own rule uses fp are marked already; what is left
@@ -33,59 +31,15 @@ static void mark_live(const struct hl_walk *walk, uint32_t from) {
     }
 }
 
-// What changed frames make invalid.
+// What a changed frame makes invalid.
 static void forget_ids(struct hl_past *past, uint32_t changed) {
     for (uint32_t used = past->columns_used; used != 0; used &= used - 1) {
         struct hl_column *column = &past->columns[__builtin_ctz(used)];
-        column->valid = column->valid < changed ? column->valid : changed;
         column->count = column->count <= changed ? column->count : 0;
     }
 }
 
-// Frames on their way to an id, a group after the other.
-struct chain {
-    uint32_t id; // of what lies outside of `pcs`
-    uint32_t count;
-    uint64_t hash; // of the groups outside
-    const uint64_t *pcs;
-    uint32_t epoch;
-};
-
-// Gives all frames their id, chain->id at last; whole groups leave theirs in `ends`, where that is given.
-static void follow_chain(struct chain *chain, struct hl_group_end *ends) {
-    while (chain->count > 0) {
-        // First where all groups lie, then what they hold: their cache lines arrive together.
-        const uint64_t *pcs[BATCH];
-        uint64_t hashes[BATCH];
-        uint32_t frames[BATCH];
-        uint64_t rest[HL_GROUP_FRAMES];
-        uint32_t groups = 0;
-        for (; chain->count > 0 && groups < BATCH; groups++) {
-            frames[groups] = chain->count < HL_GROUP_FRAMES ? chain->count : HL_GROUP_FRAMES;
-            pcs[groups] = chain->pcs;
-            if (HL_UNWIND_UNLIKELY(frames[groups] < HL_GROUP_FRAMES)) {
-                memset(rest, 0, sizeof rest);
-                for (uint32_t i = 0; i < frames[groups]; i++) {
-                    rest[i] = chain->pcs[i];
-                }
-                pcs[groups] = rest;
-            }
-            chain->pcs += frames[groups];
-            chain->count -= frames[groups];
-            chain->hash = hl_intern_group_hash(chain->hash, pcs[groups]);
-            hl_intern_group_prefetch(chain->hash);
-            hashes[groups] = chain->hash;
-        }
-        for (uint32_t i = 0; i < groups; i++) {
-            chain->id = hl_intern_group(chain->id, pcs[i], frames[i], chain->epoch, hashes[i]);
-            if (ends != NULL && frames[i] == HL_GROUP_FRAMES) {
-                *ends++ = (struct hl_group_end){.hash = hashes[i], .id = chain->id};
-            }
-        }
-    }
-}
-
-uint32_t hl_stack_ids(struct hl_walk *walk, uint32_t base, uint32_t root, bool solid) {
+uint32_t hl_stack_ids(struct hl_stack_memo *memo, struct hl_walk *walk, uint32_t base, uint32_t root, bool solid) {
     struct hl_past *past = walk->past;
     uint32_t count = walk->count;
     if (walk->reshaped < count) {
@@ -95,10 +49,9 @@ uint32_t hl_stack_ids(struct hl_walk *walk, uint32_t base, uint32_t root, bool s
         forget_ids(past, walk->changed);
     }
     struct hl_column *column = &past->columns[base % HL_COLUMNS];
-    if (column->base != base || column->root != root || column->valid < base) {
+    if (column->base != base || column->root != root) {
         column->base = base;
         column->root = root;
-        column->valid = base;
         column->count = 0;
     }
     past->columns_used |= 1u << base % HL_COLUMNS;
@@ -106,36 +59,50 @@ uint32_t hl_stack_ids(struct hl_walk *walk, uint32_t base, uint32_t root, bool s
     if (column->count == count) {
         return column->id;
     }
-    uint32_t group = ((column->valid < count ? column->valid : count) - base) / HL_GROUP_FRAMES;
-    struct hl_group_end *ends = column->ends;
-    struct chain chain = {
-        .id = group == 0 ? root : ends[group - 1].id,
-        .hash = group == 0 ? root : ends[group - 1].hash,
-        .pcs = &past->pcs[base + group * HL_GROUP_FRAMES],
-        .count = count - base - group * HL_GROUP_FRAMES,
-        .epoch = walk->epoch,
-    };
-    struct hl_stack_sum sum;
-    uint32_t id = hl_stack_find(&past->pcs[base], count - base, root, walk->epoch, &sum);
-    if (id == 0) {
-        follow_chain(&chain, ends + group);
-        id = chain.id;
-        hl_stack_keep(&sum, id);
-        uint32_t whole = count - (count - base) % HL_GROUP_FRAMES;
-        column->valid = column->valid > whole ? column->valid : whole;
-    }
     column->count = count;
-    column->id = id;
-    return id;
+    column->id = hl_stack_chain(memo->recent, &past->pcs[base], count - base, root, walk->epoch);
+    return column->id;
 }
 
-uint32_t hl_stack_chain(const uint64_t *pcs, uint32_t count, uint32_t root, uint32_t epoch) {
+// MARK: From frames to an id
+
+size_t hl_recent_bytes(uint32_t depth) {
+    return HL_RECENT * (size_t)depth * (sizeof(uint64_t) + sizeof(uint32_t));
+}
+
+void hl_recent_make(struct hl_recent recent[HL_RECENT], void *memory, uint32_t depth) {
+    uint64_t *pcs = memory;
+    uint32_t *ids = (uint32_t *)(pcs + HL_RECENT * (size_t)depth);
+    for (uint32_t i = 0; i < HL_RECENT; i++) {
+        recent[i] = (struct hl_recent){.pcs = pcs + i * (size_t)depth, .ids = ids + i * (size_t)depth};
+    }
+}
+
+// The id of a stack that is not in the cache. Ids are looked up only from where the last such stack with the same outermost frame
+// ceases to be the same: an id says what the frames up to there are, and is given out as long as the epoch lasts.
+HL_UNWIND_SLOW static uint32_t intern(struct hl_recent recents[HL_RECENT], const uint64_t *pcs, uint32_t count,
+                                      uint32_t root, uint32_t epoch) {
+    struct hl_recent *recent = &recents[pcs[0] * UINT64_C(0x9e3779b97f4a7c15) >> 61];
+    _Static_assert(HL_RECENT == 8, "as many as 3 bits choose from");
+    uint32_t same = 0;
+    if (recent->root == root && recent->epoch == epoch) {
+        while (same < count && same < recent->count && pcs[same] == recent->pcs[same]) {
+            same++;
+        }
+    }
+    recent->root = root;
+    recent->epoch = epoch;
+    recent->count = count;
+    memcpy(recent->pcs + same, pcs + same, (count - same) * sizeof *pcs);
+    return hl_intern_frames(same == 0 ? root : recent->ids[same - 1], pcs + same, count - same, recent->ids + same);
+}
+
+uint32_t hl_stack_chain(struct hl_recent recent[HL_RECENT], const uint64_t *pcs, uint32_t count, uint32_t root,
+                        uint32_t epoch) {
     struct hl_stack_sum sum;
     uint32_t id = hl_stack_find(pcs, count, root, epoch, &sum);
     if (HL_UNWIND_UNLIKELY(id == 0)) {
-        struct chain chain = {.id = root, .hash = root, .pcs = pcs, .count = count, .epoch = epoch};
-        follow_chain(&chain, NULL);
-        id = chain.id;
+        id = intern(recent, pcs, count, root, epoch);
         hl_stack_keep(&sum, id);
     }
     return id;

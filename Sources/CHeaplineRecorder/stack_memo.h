@@ -22,21 +22,13 @@ _Static_assert(sizeof(struct hl_frame) == 48, "frames are compared in a tight lo
 
 extern const uintptr_t hl_never __attribute__((visibility("hidden"))); // equals no pc
 
-// Where a group of frames ends.
-struct hl_group_end {
-    uint64_t hash; // hl_intern_group_hash of all groups up to here
-    uint32_t id;
-};
-
-// The ids of frames base and inward, up to `root` outside of base.
+// The id of frames base and inward, up to `root` outside of base.
 struct hl_column {
     uint32_t base;
     uint32_t root;
-    uint32_t valid; // frames whose group ends hold
     uint32_t count; // the stack of this many frames has this id; 0: none
     uint32_t id;
     bool solid; // the root is known from the rules of the frames alone
-    struct hl_group_end *ends;
 };
 
 #define HL_COLUMNS 8u
@@ -59,13 +51,40 @@ struct hl_past {
 #define HL_PASTS 16u
 #define HL_FORESEEN 128u
 
-// What a straight walk knows of a place of the stack: the frame that was last there. (Of which sp, is nobody's concern: a rule is a
-// function of the pc alone, within an epoch.)
+// What a straight walk knows of a place of the stack: the frame that was last there, and its step outward.
 struct hl_trail {
-    uint64_t pc;
-    uint32_t rule;
+    uint64_t pc; // 0: none
+    uintptr_t sp;
+    const uintptr_t *slot; // of the caller's pc; at or above sp
+    uintptr_t caller_sp;
+    struct hl_trail *caller;  // the place of caller_sp
+    const uintptr_t *fp_slot; // from sp to slot, or NULL where fp is handed on
+    uintptr_t uses_fp;        // whether the step depends on fp,
+    uintptr_t fp;             // and then on this value
 };
+_Static_assert(sizeof(struct hl_trail) == 64, "one cache line");
+// A thread's copy of a compact rule: (pc, sp) → the caller's sp, and how far below it pc and fp were saved.
+struct hl_own_rule {
+    uint64_t pc;
+    int32_t cfa; // from sp, or with HL_OWN_RULE_FP from fp
+    uint16_t ra;
+    uint16_t fp; // 0: handed on
+};
+_Static_assert(sizeof(struct hl_own_rule) == 16, "four to a cache line");
+#define HL_OWN_RULE_FP INT32_MIN
+#define HL_OWN_RULES 1024u
+#define HL_OWN_RULE_STEP (HL_REGISTER_LINK < 0 ? 2 : 1) // no call is followed by another one that is shorter than this
 #define HL_TRAILS 512u // 8 KiB of stack
+
+// A stack that was new to the cache of whole stacks lately. The next one mostly begins as one of these does, and has the same ids so far.
+struct hl_recent {
+    uint32_t root;
+    uint32_t epoch;
+    uint32_t count; // 0: none
+    uint64_t *pcs;  // [depth], outermost first
+    uint32_t *ids;  // [depth]: of the frames up to here
+};
+#define HL_RECENT 8u
 
 struct hl_stack_memo {
     uint64_t tops[HL_PASTS]; // hl_top() of the pasts' innermost frames; 0: none
@@ -86,10 +105,21 @@ struct hl_stack_memo {
     uint32_t strays;   // frames that the trail did not know lately, more than are allowed
     uint32_t astray;   // straight walks that are not to use the trail
     uint32_t straight; // captures to walk straight, since comparing was of little use
+    struct hl_recent recent[HL_RECENT];
     bool grows;      // the main thread's stack: its low end is not known yet
     struct hl_past pasts[HL_PASTS];
-    struct hl_trail trail[HL_TRAILS];
+    _Alignas(64) struct hl_trail trail[HL_TRAILS];
+    struct hl_own_rule rules[HL_OWN_RULES];
 };
+
+// Where a thread's own copy of the rule for `pc` lies.
+static inline struct hl_own_rule *hl_own_rule_at(struct hl_stack_memo *memo, uintptr_t pc) {
+    return &memo->rules[hl_code_key(pc) / HL_OWN_RULE_STEP % HL_OWN_RULES];
+}
+// To be called when all are zeroed. An empty one has pc 0, which no rule is for; so it must not lie where that of pc 0 would.
+static inline void hl_own_rules_emptied(struct hl_stack_memo *memo) {
+    hl_own_rule_at(memo, 0)->pc = UINT64_MAX;
+}
 
 // Tells innermost frames apart; that two are the same is looked at where it matters.
 static inline uint64_t hl_top(struct hl_registers from) {
@@ -121,8 +151,8 @@ static inline uint32_t hl_rule_uses_fp(uint32_t rule) {
     return rule >> 1 & 1;
 }
 
-// The id of the frames from `base` inward on `root`, with ids remembered for all that did not change.
-uint32_t hl_stack_ids(struct hl_walk *walk, uint32_t base, uint32_t root, bool solid);
+// The id of the frames from `base` inward on `root`.
+uint32_t hl_stack_ids(struct hl_stack_memo *memo, struct hl_walk *walk, uint32_t base, uint32_t root, bool solid);
 
 // The part of the stack that a capture from `sp` may read to begin with; what it found to be readable is kept for the next.
 static inline void hl_stack_window_open(struct hl_stack_window *window, const struct hl_stack_memo *memo,
@@ -144,13 +174,16 @@ static inline void hl_stack_window_keep(const struct hl_stack_window *window, st
 // Walks all frames and gives the stack's id, or 0 when the memo's way must be taken.
 uint32_t hl_stack_straight(struct hl_stack_memo *memo, uintptr_t pc, uintptr_t sp, uintptr_t fp,
                            uint32_t depth);
+// Makes a memo's recent stacks in `memory` (hl_recent_bytes(depth) bytes).
+size_t hl_recent_bytes(uint32_t depth);
+void hl_recent_make(struct hl_recent recent[HL_RECENT], void *memory, uint32_t depth);
 // The id of the stack of these frames, outermost first, on `root`.
-uint32_t hl_stack_chain(const uint64_t *pcs, uint32_t count, uint32_t root, uint32_t epoch);
+uint32_t hl_stack_chain(struct hl_recent recent[HL_RECENT], const uint64_t *pcs, uint32_t count, uint32_t root,
+                        uint32_t epoch);
 
 // What stands for the frames of a stack in the cache of whole stacks (stack_cache.c).
 struct hl_stack_sum {
-    uint64_t low, high;
-    uint32_t what; // root and number of frames; 0: such a stack is not cached
+    uint64_t tag; // 0: such a stack is not cached
     uint32_t epoch;
 };
 // The id of the stack of these frames, outermost first, on `root`, or 0; `sum` is for hl_stack_keep.

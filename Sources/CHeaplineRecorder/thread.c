@@ -5,6 +5,7 @@
 #include "thread.h"
 #include "clock.h"
 #include "notes.h"
+#include "overhead.h"
 #include "platform.h"
 #include "world.h"
 
@@ -185,10 +186,13 @@ static int prepare(struct hl_thread *thread) {
     thread->random = hl_clock_counter() * 0x9e3779b97f4a7c15u | 1;
     thread->noted_name = 0;
     hl_thread_note_name(thread);
+    thread->early_left = 0;
+    hl_timing_first(thread);
     return thread->counts ? 0 : -1;
 }
 
 HL_SLOW struct hl_thread *hl_thread_enter(void) {
+    uint64_t start = hl_clock_counter();
     struct hl_quiet quiet = hl_quiet_begin();
     hl_thread_self = &entering;
     struct hl_thread *thread = take();
@@ -200,6 +204,7 @@ HL_SLOW struct hl_thread *hl_thread_enter(void) {
     if (thread && have_key) pthread_setspecific(key, thread);
     if (!thread) hl_recorder_give_up("no memory or slot for a thread's state");
     hl_thread_self = thread;
+    hl_overhead_own(start);
     quiet.self = NULL;
     hl_quiet_end(quiet);
     return thread;
@@ -207,7 +212,7 @@ HL_SLOW struct hl_thread *hl_thread_enter(void) {
 
 void hl_thread_renew(struct hl_thread *thread) {
     struct hl_quiet quiet = hl_quiet_begin();
-    __atomic_fetch_and(&thread->skip, ~HL_SKIP_STALE, __ATOMIC_RELAXED); // own thread; the lock orders the rest
+    __atomic_fetch_and(&thread->skip, ~(HL_SKIP_STALE | HL_SKIP_TIMED), __ATOMIC_RELAXED); // own thread; the lock orders the rest
     if (prepare(thread) != 0) hl_recorder_give_up("no slot for a thread's counts");
     hl_quiet_end(quiet);
 }

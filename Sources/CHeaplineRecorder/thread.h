@@ -17,17 +17,24 @@ struct hl_thread {
     uint64_t random;
     uint32_t index;                  // in records
     uint32_t skip;                   // != 0: not as usual (see HL_SKIP_…); changed by atomic operations only
+    uint32_t skipped;                // own events that were left out because of `skip`; only to see whether there are any
     uint32_t sampling;               // the first distance was drawn
     uint32_t endings;                // how often our key's destructor ran
     uint32_t noted_name;             // hash of the name last noted
     struct hl_thread *next_free;
     struct hl_thread *next; // all ever made
+    // See overhead.h.
+    uint32_t until_timed; // events that pass before one is timed
+    uint32_t timed_left;  // so many more in this turn
+    uint32_t early_left;  // events left of the process's first ones
+    uint32_t is_timed;    // the event under way is the one
 };
 
 // Low bits count hl_quiet_begin()s: the recorder's own events.
 #define HL_SKIP_IGNORED 0x10000u // hl_ignore_this_thread(1)
 #define HL_SKIP_STALE 0x20000u   // another recording has begun since: ids and slots must be had anew
 #define HL_SKIP_LIMBO 0x40000u   // the state was given back; only the thread-local stand-in has this
+#define HL_SKIP_TIMED 0x80000u   // alone: recorded as usual, but by the slow twins, which time one (overhead.h)
 
 extern __thread struct hl_thread *hl_thread_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 

@@ -228,14 +228,9 @@ static inline uintptr_t hl_cursor_address(const struct hl_cursor *cursor) {
 
 // MARK: Ids of several frames at once
 
-#define HL_GROUP_FRAMES 6u
 #define HL_PC_EXACT (UINT64_C(1) << 63) // user code never has this bit
-// The id of `count` (1 to HL_GROUP_FRAMES) frames inside of `parent`: outermost first, HL_PC_EXACT as flag, 0 beyond
-// `count`. `hash` is hl_intern_group_hash() of the hash of all groups outward; it chooses where to look and decides nothing.
-uint32_t hl_intern_group(uint32_t parent, const uint64_t pcs[HL_GROUP_FRAMES], uint32_t count,
-                         uint32_t epoch, uint64_t hash);
-uint64_t hl_intern_group_hash(uint64_t outer, const uint64_t pcs[HL_GROUP_FRAMES]);
-void hl_intern_group_prefetch(uint64_t hash);
+// The id of `count` frames inside of `parent`: outermost first, HL_PC_EXACT as flag. `ids` gets those of each frame.
+uint32_t hl_intern_frames(uint32_t parent, const uint64_t *pcs, uint32_t count, uint32_t *ids);
 // Gives no id out again that leads through code in [start, end) (intern.c).
 void hl_intern_forget(uintptr_t start, uintptr_t end);
 

@@ -13,6 +13,13 @@ package enum Clock {
         return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
     }
 
+    /// Processor time of the calling thread, in nanoseconds.
+    package static var threadNanoseconds: UInt64 {
+        var now = timespec()
+        unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now)
+        return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
+    }
+
     /// Nanoseconds since 1970.
     package static var unixNanoseconds: UInt64 {
         var now = timespec()

@@ -30,6 +30,14 @@ package enum ProcFS {
         return (letter, String(fields[19]))
     }
 
+    /// Processor time of a process, all its threads, in nanoseconds.
+    package static func processorNanoseconds(of pid: Int32) -> UInt64? {
+        var clock = clockid_t()
+        var time = timespec()
+        guard unsafe clock_getcpuclockid(pid, &clock) == 0, unsafe clock_gettime(clock, &time) == 0 else { return nil }
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
     /// Resident bytes.
     package static func residentBytes(of pid: Int32) -> UInt64? {
         guard let statm = text("/proc/\(pid)/statm") else { return nil }

@@ -41,6 +41,8 @@ package enum ProcessEnd: Equatable, Sendable {
     private let filters: Bool  // whether there is a `filter`
     private let keepsNewest: Bool  // flight recorder: nothing is drained before the end
     private let startTime: String?
+    private var processorTime: UInt64 = 0  // of the process, when we last looked
+    private let collectorStart: UInt64  // processor time of this thread when the collector began
     private var roundTicks: UInt64 = 0
     private var nextHousekeeping: UInt64 = 0
     private var nextMapsCheck: UInt64 = 0
@@ -50,7 +52,10 @@ package enum ProcessEnd: Equatable, Sendable {
     /// How full the buffers were when the last step came, 0 to 1.
     private(set) var fullness = 0.0
 
-    init(file: ProcessFile, writer: TraceWriter, ownsWriter: Bool, condense: ImageCondenser? = nil) {
+    init(
+        file: ProcessFile, writer: TraceWriter, ownsWriter: Bool, condense: ImageCondenser? = nil, collectorStart: UInt64
+    ) {
+        self.collectorStart = collectorStart
         self.condense = condense
         self.file = file
         self.writer = writer
@@ -124,6 +129,7 @@ package enum ProcessEnd: Equatable, Sendable {
         for core in 0..<file.cores { flush(core) }
         writeReferences()
         takeImages(atEnd: true, live: rest)
+        if end != .replaced { lookAtProcessor() }
         writeRSS()
         var note = hl_note_exit(status: -1, reason: HL_EXIT_EXITED.rawValue)
         switch end {
@@ -199,6 +205,7 @@ package enum ProcessEnd: Equatable, Sendable {
         if !keepsNewest { for core in 0..<file.cores { flush(core) } }
         writeReferences()
         takeImages(atEnd: false)
+        lookAtProcessor()
         writeRSS()
         writeCounts(final: false)
         writer.flush()  // who reads the trace while it grows sees what there was a moment ago
@@ -251,7 +258,19 @@ package enum ProcessEnd: Equatable, Sendable {
         }
     }
 
+    /// A process that is killed cannot tell how long it ran; one that ends by itself knows better than we do.
+    private func lookAtProcessor() {
+        guard let time = ProcFS.processorNanoseconds(of: pid) else { return }
+        processorTime = max(processorTime, time)
+    }
+
     private func writeCounts(final: Bool) {
+        var overhead = file.overhead()
+        let start = overhead.processor_start_ns
+        if processorTime > start { overhead.processor_ns = max(overhead.processor_ns, processorTime - start) }
+        overhead.collector_ns = Clock.threadNanoseconds - min(collectorStart, Clock.threadNanoseconds)
+        writer.overhead(overhead, process: index)
+
         var counts = file.counts()
         counts.final = final ? 1 : 0
         counts.filtered = filter?.filteredRecords ?? 0

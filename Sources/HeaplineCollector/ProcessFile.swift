@@ -88,6 +88,8 @@ internal import Glibc
         return unsafe hl_drain_ask(base, command, UInt32(number), text, UInt32(milliseconds))
     }
 
+    func overhead() -> hl_overhead { unsafe (base + Int(HL_OVERHEAD_OFFSET)).load(as: hl_overhead.self) }
+
     func counts() -> hl_counts {
         var counts = hl_counts()
         unsafe hl_drain_counts(base, &counts)

@@ -15,6 +15,7 @@ package final class SessionCollector {
     private var known: Set<String> = []
     private var nextScan: UInt64 = 0
     private var nextLook: UInt64 = 0
+    private var started: UInt64?  // processor time of the thread that collects, when it began
     private var endings: [Int32: Int32] = [:]
     /// The process that somebody waits for and will tell of: how it ended is not guessed before. 0 when none.
     package var awaited: Int32 = 0
@@ -92,11 +93,14 @@ package final class SessionCollector {
     }
 
     private func scan() {
+        let started = started ?? Clock.threadNanoseconds
+        self.started = started
         for name in Self.list(directory).sorted() where name.hasSuffix(".process") && !known.contains(name) {
             guard let file = ProcessFile(path: directory + "/" + name) else { continue }
             known.insert(name)
             let own = known.count == 1 ? nil : separate?(file.pid, known.count - 1)
-            let drain = ProcessDrain(file: file, writer: own ?? writer, ownsWriter: own != nil, condense: condense)
+            let drain = ProcessDrain(
+                file: file, writer: own ?? writer, ownsWriter: own != nil, condense: condense, collectorStart: started)
             for other in drains where other.pid == drain.pid { other.superseded = true }
             drains.append(drain)
         }

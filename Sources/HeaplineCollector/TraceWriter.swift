@@ -192,6 +192,12 @@ internal import Glibc
         writeCounts(process)
     }
 
+    /// Writes what recording a process has cost so far.
+    package func overhead(_ overhead: hl_overhead, process: Int) {
+        unsafe UnsafeMutableRawPointer(plain).storeBytes(of: overhead, as: hl_overhead.self)
+        write(HL_CHUNK_OVERHEAD, process: process, size: MemoryLayout<hl_overhead>.size, count: 1)
+    }
+
     /// Writes symbols in the encoding of HeaplineAnalysis/Symbols.
     package func symbols(_ bytes: UnsafeRawBufferPointer, process: Int) {
         guard bytes.count > 0 else { return }

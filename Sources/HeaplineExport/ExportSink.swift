@@ -38,16 +38,6 @@ public final class ExportSink {
 
     func append(_ byte: UInt8) { buffer.append(byte) }
 
-    /// A number in lower-case hexadecimal digits.
-    func hex(_ value: UInt64) {
-        var shift = value == 0 ? 0 : (63 - value.leadingZeroBitCount) & ~3
-        while shift >= 0 {
-            let digit = UInt8(truncatingIfNeeded: value >> UInt64(shift) & 15)
-            buffer.append(digit < 10 ? 48 + digit : 87 + digit)
-            shift -= 4
-        }
-    }
-
     private func flush() {
         guard failure == nil else {
             buffer.removeAll(keepingCapacity: true)

@@ -22,6 +22,8 @@ public final class Report {
     public let leaks: Leaks
     /// What ran on the cores of an emulated chip; nil for traces that do not tell.
     public let cores: CoreTimeline?
+    /// What recording cost the program.
+    public let overhead: Overhead
     /// Where the live blocks lie; computed when first asked for.
     public private(set) lazy var fragmentation = Fragmentation(history)
     /// Live blocks by dynamic type.
@@ -37,6 +39,7 @@ public final class Report {
         (tree, verdicts) = try Verdicts.withTree(history, symbols: symbols)
         leaks = try Leaks(tree, verdicts: verdicts)
         cores = try CoreTimeline(history)
+        overhead = Overhead(history)
     }
 
     /// The processes that the report is about.

@@ -15,6 +15,32 @@ import Testing
         #expect(counted.eventCount == 0)
     }
 
+    /// Requests that fail, in the modes that count what cannot fail before it is done: held against the program's own count.
+    @Test(arguments: ["count", "sample=1000000000", "all"], [[], ["inherited"]])
+    func failuresAreNotAllocations(_ mode: String, _ limit: [String]) throws {
+        let options = ["--mode", mode, "--depth", "0"]
+        let (outcome, history) = try Harness.record([Harness.victim, "limited"] + limit, options: options)
+        let (_, empty) = try Harness.record([Harness.victim, "nothing"], options: options)
+        let counts = outcome.output.split(whereSeparator: \.isWhitespace).compactMap { UInt64($0) }
+        try #require(outcome.exitCode == 0 && counts.count == 3, "\(outcome)")
+        #expect(counts[0] > 3000 && counts[2] > 10, "the limit was met: \(counts)")
+        let starts: UInt64 = limit.isEmpty ? 1 : 2  // one more for the program that it was before exec
+        #expect(history.totals.allocations == starts * empty.totals.allocations + counts[0])
+        #expect(history.totals.frees == starts * empty.totals.frees + counts[1])
+        #expect(history.totals.failures == starts * empty.totals.failures + counts[2])
+    }
+
+    /// The whole family, counted ahead and watched: as recorded in mode all.
+    @Test(arguments: ["count", "sample=1000000000"]) func familyIsCounted(_ mode: String) throws {
+        let (_, counted) = try Harness.record([Harness.victim, "family"], options: ["--mode", mode])
+        let (_, recorded) = try Harness.record([Harness.victim, "family"])
+        #expect(counted.totals.allocations == recorded.totals.allocations)
+        #expect(counted.totals.reallocations == recorded.totals.reallocations)
+        #expect(counted.totals.frees == recorded.totals.frees)
+        #expect(counted.totals.failures == recorded.totals.failures)
+        #expect(counted.totals.bytesAllocated == recorded.totals.bytesAllocated)
+    }
+
     @Test func leaksKeepsWhatStays() throws {
         let (_, all) = try Harness.record([Harness.victim, "leak", "1000", "100"])
         let (_, leaks) = try Harness.record([Harness.victim, "leak", "1000", "100"], options: ["--mode", "leaks"])

@@ -37,6 +37,52 @@ import Testing
         }
     }
 
+    /// Programs whose malloc comes before the preloaded one: one that serves them itself, one that passes all on, and one that has
+    /// no malloc but an address for it.
+    static let mallocs = [
+        ("own", [String](), """
+            #include <stddef.h>
+            static _Alignas(16) char memory[1 << 20];
+            static size_t used;
+            void *malloc(size_t n) { void *block = memory + used; used += (n + 15) & ~(size_t)15; return block; }
+            void free(void *block) { (void)block; }
+            int main(void) { free(malloc(10)); return 0; }
+            """),
+        ("passing", ["-ldl"], """
+            #define _GNU_SOURCE
+            #include <dlfcn.h>
+            #include <stddef.h>
+            void *malloc(size_t n) { return ((void *(*)(size_t))dlsym(RTLD_NEXT, "malloc"))(n); }
+            void free(void *block) { ((void (*)(void *))dlsym(RTLD_NEXT, "free"))(block); }
+            int main(void) { free(malloc(10)); return 0; }
+            """),
+        ("address", ["-no-pie", "-fno-pic"], """
+            #include <stdlib.h>
+            void *(*volatile take)(size_t) = malloc;
+            void (*volatile give)(void *) = free;
+            int main(void) { give(take(10)); return 0; }
+            """),
+    ]
+
+    @Test(.enabled(if: SymbolsTests.clang != nil, "needs clang"), arguments: mallocs.map(\.0))
+    func aMallocThatComesFirstIsTold(kind: String) throws {
+        let (name, flags, source) = try #require(Self.mallocs.first { $0.0 == kind })
+        try Harness.withDirectory { directory in
+            try SymbolsTests.compile(source, as: "program", in: directory, flags)
+            for mode in ["all", "count"] {
+                let trace = directory + "/\(mode).heapline"
+                let outcome = try Harness.run(
+                    [Harness.heapline, "run", "-q", "--mode", mode, "-o", trace, "--", directory + "/program"])
+                #expect(outcome.exitCode == 0, "\(outcome.errors)")
+                let history = try Trace.open(trace).history()
+                let told = history.gaps.contains { if case .problem(let text) = $0.kind { text.contains("own malloc") } else { false } }
+                #expect(told == (name == "own"), "\(history.gaps)")
+                // The program's one block, and none of the recorder's.
+                #expect(history.totals.allocations == (name == "own" ? 0 : 1) && history.totals.liveBlocks == 0)
+            }
+        }
+    }
+
     @Test func noRoomForBuffers() throws {
         guard getuid() == 0 else {
             print("SKIPPED: mounting a small file system needs root")

@@ -40,6 +40,7 @@ static const struct {
     {"exits", victim_exits},
     {"deep", victim_deep},
     {"reachable", victim_reachable},
+    {"limited", victim_limited},
 };
 
 int victim_nothing(int argc, char **argv) {

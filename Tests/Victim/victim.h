@@ -29,5 +29,6 @@ int victim_killed(int argc, char **argv);
 int victim_exits(int argc, char **argv);
 int victim_deep(int argc, char **argv);
 int victim_reachable(int argc, char **argv);
+int victim_limited(int argc, char **argv);
 
 long victim_number(int argc, char **argv, int index, long otherwise);

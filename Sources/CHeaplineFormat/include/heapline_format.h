@@ -103,6 +103,7 @@ struct hl_node {
 HL_STATIC_ASSERT(sizeof(struct hl_node) == 16, "nodes are 16 bytes");
 #define HL_NODE_VALID 1u
 #define HL_NODE_EXACT 2u // pc is the interrupted instruction itself, not a return address
+#define HL_NODE_FOLLOWS 4u // the recorder's own, not in traces: made at once with its parent, the node before it
 
 // MARK: Notes
 
@@ -371,6 +372,34 @@ struct hl_control {
 };
 HL_STATIC_ASSERT(sizeof(struct hl_process) <= HL_CONTROL_OFFSET, "in front of the requests");
 HL_STATIC_ASSERT(HL_CONTROL_OFFSET + sizeof(struct hl_control) <= HL_CORES_OFFSET, "fits the page");
+
+// What recording costs, as far as the traced process can tell, in the same page (sums, atomic adds). An event's cost is known of those
+// that were timed; `early` is about the first ones of a process, of which some in equal distances on average are timed, `later`
+// about all others. timed <= events in `early`; `events` is 0 in `later`: all that are not early.
+struct hl_timed {
+    uint64_t timed;  // events timed
+    uint64_t ticks;  // what they took, the time of the two looks at the clock included
+    uint64_t events; // early only: events among which they were drawn
+};
+#define HL_OVERHEAD_OFFSET 3584u
+struct hl_overhead {
+    struct hl_timed early[2]; // allocations, frees
+    struct hl_timed later[2];
+    uint64_t empty_ticks;  // between two looks at the clock with nothing between, once for each timed event
+    uint64_t interrupted;  // timed events that took impossibly long; they count as some 10 µs each
+    uint64_t own_ticks;    // measured whole: the start, threads' beginnings, changes of segments
+    uint64_t waited_ticks; // threads that waited for the collector
+    uint64_t search_ticks; // dumps: all threads stood still meanwhile
+    uint64_t processor_start_ns; // processor time of the process when its recording began
+    uint64_t processor_ns; // and since; 0 when unknown
+    uint64_t collector_ns; // filled in by the collector: processor time of its own, for all processes of the trace
+    uint32_t begun;        // 1 once a first thread was there
+    uint32_t changes;      // of segments; threads take turns by them
+};
+HL_STATIC_ASSERT(HL_CONTROL_OFFSET + sizeof(struct hl_control) <= HL_OVERHEAD_OFFSET, "behind the requests");
+HL_STATIC_ASSERT(HL_OVERHEAD_OFFSET + sizeof(struct hl_overhead) <= HL_CORES_OFFSET, "fits the page");
+HL_STATIC_ASSERT(sizeof(struct hl_overhead) == 168, "chunks are read by offset");
+
 enum hl_command {
     HL_COMMAND_STOP = 1,
     HL_COMMAND_PAUSE = 2,
@@ -411,6 +440,7 @@ enum hl_chunk_kind {
     HL_CHUNK_SYMBOLS = 6, // embedded symbols, encoding of HeaplineAnalysis/Symbols
     HL_CHUNK_END = 7,     // nothing: the collector closed the file in order
     HL_CHUNK_MEMORY = 8,  // a part of a memory image: image number `core`, its bytes from `first` on
+    HL_CHUNK_OVERHEAD = 9, // struct hl_overhead: the newest replaces the ones before
 };
 enum hl_codec { HL_CODEC_NONE = 0, HL_CODEC_ZSTD = 1 };
 

@@ -73,7 +73,7 @@ public struct Check: Sendable {
         measure(tree)
         for budget in options.budgets { try add(budget, tree) }
         if let baseline = options.baseline { compare(baseline, options.tolerance, tree) }
-        doubts = tree.history.gaps.compactMap(Self.doubt)
+        doubts = tree.history.gaps.compactMap { Self.doubt($0, tree.history.trace) }
         let isSampled = tree.history.trace.processes.contains { $0.mode == .sample }
         if isSampled { doubts.append("the trace is a sample: all but the program's number of allocations is estimated") }
     }
@@ -208,7 +208,7 @@ public struct Check: Sendable {
         }
     }
 
-    private static func doubt(_ gap: Gap) -> String? {
+    private static func doubt(_ gap: Gap, _ trace: Trace) -> String? {
         switch gap.kind {
         case .lost(let cause, let count): "\(count) events were lost: \(cause.explanation); \(cause.remedy)"
         case .cut(let offset): "the file is cut at byte \(offset)"
@@ -217,7 +217,7 @@ public struct Check: Sendable {
         case .mismatch(let what, let recorder, let events):
             "\(what): the recorder counted \(recorder), the trace has \(events)"
         case .paused: "the recording was paused"
-        case .problem(let text): text
+        case .problem(let text): (gap.process.map { "pid \(trace.processes[$0].pid): " } ?? "") + text
         case .impliedFrees, .stoppedEarly: nil
         }
     }

@@ -52,6 +52,8 @@ public struct TraceProcess: Sendable, Identifiable {
     public var resident: [ResidentSample] = []
     /// The recorder's own sums; nil when the trace ends before the first.
     public var counts: RecordedCounts?
+    /// What the recorder measured of its own cost; nil in traces that do not tell.
+    public var overhead: RecordedOverhead?
     public var ending: ProcessEnding?
 
     public init(id: Int, clock: Clock) {

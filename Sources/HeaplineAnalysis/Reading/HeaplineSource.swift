@@ -77,7 +77,8 @@ package final class HeaplineSource: TraceSource {
             if state != .complete { contentEnd = chunk.offset }
             state = .complete
             return
-        case HL_CHUNK_EVENTS, HL_CHUNK_NODES, HL_CHUNK_NOTES, HL_CHUNK_COUNTS, HL_CHUNK_SYMBOLS, HL_CHUNK_MEMORY:
+        case HL_CHUNK_EVENTS, HL_CHUNK_NODES, HL_CHUNK_NOTES, HL_CHUNK_COUNTS, HL_CHUNK_SYMBOLS, HL_CHUNK_MEMORY,
+            HL_CHUNK_OVERHEAD:
             guard process < processes.count else { throw reader.damaged(chunk, "mentions a process before announcing it") }
         default:
             return
@@ -110,6 +111,12 @@ package final class HeaplineSource: TraceSource {
                 throw reader.damaged(chunk, "has damaged counts")
             }
             processes[process].counts = RecordedCounts(counts)
+        case HL_CHUNK_OVERHEAD:
+            let bytes = unsafe try reader.payload(chunk)
+            guard let overhead = unsafe NoteParser.load(bytes, as: hl_overhead.self) else {
+                throw reader.damaged(chunk, "has a damaged account of what recording cost")
+            }
+            processes[process].overhead = RecordedOverhead(overhead)
         case HL_CHUNK_MEMORY:
             try reader.verify(chunk)
             imageChunks.append(chunk)

@@ -102,7 +102,7 @@ struct PageTrust {
             )
         case .paused:
             add("note", "Recording was paused\(who)", "What happened meanwhile is not here.")
-        case .problem(let text): add("bad", "The recorder had trouble\(who)", text)
+        case .problem(let text): add("bad", "Part of it could not be recorded\(who)", text)
         case .stoppedEarly: add("note", "Stopped early", "The trace goes on after what is shown here.")
         }
     }
@@ -173,6 +173,27 @@ struct PageTrust {
     }
 
     private mutating func overhead() {
+        let measured = Overhead(history)
+        if measured.absence != nil || measured.processorNanoseconds == nil { return likelyOverhead() }
+        var detail = "About \(Units.duration(measured.nanoseconds)) \(measured.detail). "
+            + "Estimated from \(Units.count(measured.timedEvents, "event")) that the recorder timed"
+        if measured.interruptedEvents > 0 { detail += ", of which \(Units.count(measured.interruptedEvents)) were interrupted" }
+        detail += "; what the program loses because the recorder uses the processor's caches too is not in it."
+        if measured.searchNanoseconds > 0 {
+            detail += " The program stood still for \(Units.duration(measured.searchNanoseconds)) to have its memory searched."
+        }
+        if measured.waitedNanoseconds > 0 {
+            detail += " Threads waited \(Units.duration(measured.waitedNanoseconds)) for the collector."
+        }
+        detail += " The collector took \(Units.duration(measured.collectorNanoseconds)) on another core, if there was one free."
+        let share = measured.share ?? 0
+        add(
+            "note", "Overhead: about \(Self.share(share)) of the processor time", detail,
+            fix: share < 0.05 ? nil : "--depth 8, --mode sample or --mode count cost less")
+    }
+
+    /// For recordings that do not tell what they cost: what others did.
+    private mutating func likelyOverhead() {
         let trace = history.trace
         let seconds = Double(history.duration) / 1e9
         guard seconds > 0, trace.processes.contains(where: { $0.source == .linux }), trace.kind == .heapline else { return }

@@ -24,92 +24,123 @@ struct HeaptrackExport {
 
     func write(to sink: ExportSink) throws(TraceError) {
         let history = export.history
-        var names = HeaptrackNames(export.tree, sink)
+        var events = HeaptrackEvents(export.tree, residentSamples(), sink)
         // 1.4.0, as that reader is the one this is tested with.
-        sink.append("v 10400 2\nX \(Self.line(export.command(of: export.processes.first)))\n")
-        sink.append("I 1000 0\n")  // memory of the machine is not recorded
-        let resident = residentSamples()
-        var nextResident = 0
-        var kinds: [Kind: UInt64] = [:]
-        var stamp: UInt64 = 0
-        func advance(_ nanoseconds: UInt64) {
-            while nextResident < resident.count, resident[nextResident].time <= nanoseconds {
-                step(resident[nextResident].time)
-                sink.append("R ")
-                sink.hex(resident[nextResident].bytes / 4096)
-                sink.append("\n")
-                nextResident += 1
-            }
-            step(nanoseconds)
-        }
-        func step(_ nanoseconds: UInt64) {
-            let milliseconds = nanoseconds / 1_000_000
-            guard milliseconds > stamp else { return }
-            stamp = milliseconds
-            sink.append("c ")
-            sink.hex(stamp)
-            sink.append("\n")
-        }
-        func kind(_ block: Block) -> UInt64 {
-            let key = Kind(size: block.size, site: export.tree.siteOf[block.site])
-            if let known = kinds[key] { return known }
-            let node = names.node(export.tree.sites[key.site].node)
-            let index = UInt64(kinds.count)
-            kinds[key] = index
-            sink.append("a ")
-            sink.hex(key.size)
-            sink.append(" ")
-            sink.hex(node)
-            sink.append("\n")
-            return index
-        }
+        events.lines.append("v 10400 2\nX \(Self.line(export.command(of: export.processes.first)))\n")
+        events.lines.append("I 1000 0\n")  // memory of the machine is not recorded
         try history.forEachBlockEvent { event in
             switch event {
-            case .allocated(let block):
-                advance(block.time)
-                let index = kind(block)
-                sink.append("+ ")
-                sink.hex(index)
-            case .freed(let block, let time):
-                advance(time)
-                let index = kind(block)
-                sink.append("- ")
-                sink.hex(index)
+            case .allocated(let block): events.add("+", block, at: block.time)
+            case .freed(let block, let time): events.add("-", block, at: time)
             }
-            sink.append("\n")
         }
-        advance(history.duration)
+        events.advance(history.duration)
+        events.lines.flush()
     }
 
-    private struct Kind: Hashable {
-        var size: UInt64
-        var site: Int
-    }
-
-    private func residentSamples() -> [(time: UInt64, bytes: UInt64)] {
+    private func residentSamples() -> [HeaptrackEvents.Resident] {
         guard let process = export.processes.first else { return [] }
-        return process.resident.map { (process.clock.nanoseconds($0.ticks), $0.bytes) }
+        return process.resident.map { HeaptrackEvents.Resident(time: process.clock.nanoseconds($0.ticks), bytes: $0.bytes) }
     }
 
     static func line(_ text: String) -> String { String(text.map { $0.isNewline ? " " : $0 }) }
 }
 
+/// Writes a line for each event. Allocation kinds, of which there are few, are looked up for each.
+private struct HeaptrackEvents: ~Copyable {
+    var lines: ExportLines
+    private let tree: CallTree
+    private var names: HeaptrackNames
+    private let resident: [Resident]
+    private var nextResident = 0
+    private var stamp: UInt64 = 0  // in milliseconds
+    private var nextStep: UInt64  // before this time there is nothing to say but the event
+    private var kinds: [Kind: UInt64] = [:]
+    private var recent: [Recent]
+
+    struct Resident {
+        var time: UInt64
+        var bytes: UInt64
+    }
+    private struct Kind: Hashable {
+        var size: UInt64
+        var site: Int
+    }
+    /// What was found last for sizes and sites that fall together.
+    private struct Recent {
+        var size: UInt64 = 0
+        var site = -1  // of the history
+        var index: UInt64 = 0
+    }
+    private static let recentBits: UInt64 = 12
+
+    init(_ tree: CallTree, _ resident: [Resident], _ sink: ExportSink) {
+        self.tree = tree
+        self.resident = resident
+        lines = ExportLines(sink)
+        names = HeaptrackNames(tree)
+        recent = Array(repeating: Recent(), count: 1 << Int(Self.recentBits))
+        nextStep = min(resident.first?.time ?? .max, 1_000_000)
+    }
+
+    @inline(__always)
+    mutating func add(_ sign: Unicode.Scalar, _ block: Block, at time: UInt64) {
+        if time >= nextStep { advance(time) }
+        let mixed = (block.size &* 31 &+ UInt64(truncatingIfNeeded: block.site)) &* 0x9e37_79b9_7f4a_7c15
+        let slot = Int(truncatingIfNeeded: mixed >> (64 - Self.recentBits))
+        let known = recent[slot]
+        let index: UInt64
+        if known.size == block.size, known.site == block.site {
+            index = known.index
+        } else {
+            index = kind(block)
+            recent[slot] = Recent(size: block.size, site: block.site, index: index)
+        }
+        lines.append(UInt8(ascii: sign), index)
+    }
+
+    /// Time goes on: resident memory and milliseconds that were passed.
+    mutating func advance(_ nanoseconds: UInt64) {
+        while nextResident < resident.count, resident[nextResident].time <= nanoseconds {
+            step(resident[nextResident].time)
+            lines.append(UInt8(ascii: "R"), resident[nextResident].bytes / 4096)
+            nextResident += 1
+        }
+        step(nanoseconds)
+        nextStep = min(nextResident < resident.count ? resident[nextResident].time : .max, (stamp + 1) * 1_000_000)
+    }
+
+    private mutating func step(_ nanoseconds: UInt64) {
+        let milliseconds = nanoseconds / 1_000_000
+        guard milliseconds > stamp else { return }
+        stamp = milliseconds
+        lines.append(UInt8(ascii: "c"), stamp)
+    }
+
+    @inline(never)
+    private mutating func kind(_ block: Block) -> UInt64 {
+        let key = Kind(size: block.size, site: tree.siteOf[block.site])
+        if let known = kinds[key] { return known }
+        let node = names.node(tree.sites[key.site].node, &lines)
+        let index = UInt64(kinds.count)
+        kinds[key] = index
+        lines.append(UInt8(ascii: "a"), key.size, node)
+        return index
+    }
+}
+
 /// Numbers strings, calls and stack nodes as they are first needed.
 private struct HeaptrackNames {
     private let tree: CallTree
-    private let sink: ExportSink
     private var strings: [String: UInt64] = [:]
     private var calls: [[Int]: UInt64] = [:]
     private var nodes: [Int: UInt64] = [:]  // by the call tree's node
     private var nodeCount: UInt64 = 0
 
-    init(_ tree: CallTree, _ sink: ExportSink) {
-        self.tree = tree
-        self.sink = sink
-    }
+    init(_ tree: CallTree) { self.tree = tree }
 
     /// The number of a stack's innermost node.
-    mutating func node(_ start: Int) -> UInt64 {
+    mutating func node(_ start: Int, _ lines: inout ExportLines) -> UInt64 {
         // Calls outwards until one that is numbered; a call is a function with what was inlined into it.
         var path: [(node: Int, frames: [Int])] = []
         var group: [Int] = []
@@ -134,54 +165,44 @@ private struct HeaptrackNames {
         if start < CallTree.rootCount {
             if let known = nodes[start] { return known }
             let frame = SymbolFrame(function: "[\(tree.end(start).explanation)]", module: "")
-            return add(start, call([-1 - start], [frame]), 0)
+            return add(start, call([-1 - start], [frame], &lines), 0, &lines)
         }
         for step in path.reversed() {
-            parent = add(step.node, call(step.frames, step.frames.map { tree.frames[$0] }), parent)
+            parent = add(step.node, call(step.frames, step.frames.map { tree.frames[$0] }, &lines), parent, &lines)
         }
         return parent
     }
 
-    private mutating func add(_ node: Int, _ call: UInt64, _ parent: UInt64) -> UInt64 {
+    private mutating func add(_ node: Int, _ call: UInt64, _ parent: UInt64, _ lines: inout ExportLines) -> UInt64 {
         nodeCount += 1
         nodes[node] = nodeCount
-        sink.append("t ")
-        sink.hex(call)
-        sink.append(" ")
-        sink.hex(parent)
-        sink.append("\n")
+        lines.append(UInt8(ascii: "t"), call, parent)
         return nodeCount
     }
 
     /// `frames` are inner to outer, as heaptrack wants them: the innermost inlined function is the call itself.
-    private mutating func call(_ key: [Int], _ frames: [SymbolFrame]) -> UInt64 {
+    private mutating func call(_ key: [Int], _ frames: [SymbolFrame], _ lines: inout ExportLines) -> UInt64 {
         if let known = calls[key] { return known }
-        let module = string(frames.last?.module ?? "")
-        let parts = frames.map { frame in
-            (string(frame.function), string(frame.file ?? ""), UInt64(max(frame.line ?? 0, 0)))
+        let module = string(frames.last?.module ?? "", &lines)
+        var parts: [UInt64] = []
+        for frame in frames {
+            parts += [string(frame.function, &lines), string(frame.file ?? "", &lines), UInt64(max(frame.line ?? 0, 0))]
         }
         let index = UInt64(calls.count + 1)
         calls[key] = index
-        sink.append("i ")
-        sink.hex(index)  // calls were merged by name: any number that is one call's alone
-        sink.append(" ")
-        sink.hex(module)
-        for part in parts {
-            for value in [part.0, part.1, part.2] {
-                sink.append(" ")
-                sink.hex(value)
-            }
-        }
-        sink.append("\n")
+        // Calls were merged by name: any number that is one call's alone is its address.
+        lines.append("i \(String(index, radix: 16)) \(String(module, radix: 16))")
+        for part in parts { lines.append(" \(String(part, radix: 16))") }
+        lines.append("\n")
         return index
     }
 
-    private mutating func string(_ text: String) -> UInt64 {
+    private mutating func string(_ text: String, _ lines: inout ExportLines) -> UInt64 {
         guard !text.isEmpty else { return 0 }
         if let known = strings[text] { return known }
         let index = UInt64(strings.count + 1)
         strings[text] = index
-        sink.append("s \(HeaptrackExport.line(text))\n")
+        lines.append("s \(HeaptrackExport.line(text))\n")
         return index
     }
 }

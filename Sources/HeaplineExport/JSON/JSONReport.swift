@@ -9,6 +9,11 @@
 //   totals       {allocations, frees, reallocations, bytesAllocated, peakBytes, liveBlocks, liveBytes,
 //                 temporaryAllocations, peakBlocks, peakNanoseconds, failures, unknownFrees, impliedFrees,
 //                 mappedBytes, unmappedBytes}
+//   overhead     {estimatedNanoseconds, shareOfProcessorTime, allocationNanoseconds, freeNanoseconds, timedEvents, interruptedEvents,
+//                 eventNanoseconds, ownNanoseconds, searchNanoseconds, waitedNanoseconds, processorNanoseconds,
+//                 collectorNanoseconds, whyNot}  whyNot: null, or imported, emulated, counted, untold, fewEvents, and then
+//                no estimate. estimatedNanoseconds = eventNanoseconds (estimated) + ownNanoseconds (measured), and at most
+//                processorNanoseconds.
 //   lossesByCause {full, noSpace, …}              only causes that occurred
 //   gaps         [{process, kind, …}]             why `complete` is false
 //   processes    [{pid, parentPid, executable, arguments, mode, end, exitStatus, signal, totals, recorder}]
@@ -83,6 +88,22 @@ extension Report {
             totals(&json, history.totals)
             json.member("mappedBytes", history.mappedBytes)
             json.member("unmappedBytes", history.unmappedBytes)
+        }
+        json.object("overhead") { json in
+            let isThere = overhead.absence == nil
+            json.member("estimatedNanoseconds", isThere ? overhead.nanoseconds : nil)
+            json.member("shareOfProcessorTime", overhead.share)
+            json.member("allocationNanoseconds", overhead.allocationNanoseconds)
+            json.member("freeNanoseconds", overhead.freeNanoseconds)
+            json.member("timedEvents", overhead.timedEvents)
+            json.member("interruptedEvents", overhead.interruptedEvents)
+            json.member("eventNanoseconds", isThere ? overhead.eventNanoseconds : nil)
+            json.member("ownNanoseconds", overhead.ownNanoseconds)
+            json.member("searchNanoseconds", overhead.searchNanoseconds)
+            json.member("waitedNanoseconds", overhead.waitedNanoseconds)
+            json.member("processorNanoseconds", overhead.processorNanoseconds)
+            json.member("collectorNanoseconds", overhead.collectorNanoseconds)
+            json.member("whyNot", overhead.absence?.rawValue)
         }
         json.object("lossesByCause") { json in for loss in losses { json.member(loss.cause.name, loss.count) } }
         json.objects("gaps", history.gaps, gap)

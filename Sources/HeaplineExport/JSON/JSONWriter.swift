@@ -74,6 +74,7 @@ public struct JSONWriter {
         begin()
         buffer += (number.isFinite ? "\(number)" : "null").utf8
     }
+    public mutating func value(_ number: Double?) { if let number { value(number) } else { null() } }
     public mutating func value(_ flag: Bool) {
         begin()
         buffer += (flag ? "true" : "false").utf8
@@ -149,7 +150,7 @@ extension JSONWriter {
     public mutating func member(_ name: String, _ text: String?) { key(name); value(text) }
     public mutating func member(_ name: String, _ number: UInt64?) { key(name); value(number) }
     public mutating func member(_ name: String, _ number: Int?) { key(name); value(number) }
-    public mutating func member(_ name: String, _ number: Double) { key(name); value(number) }
+    public mutating func member(_ name: String, _ number: Double?) { key(name); value(number) }
     public mutating func member(_ name: String, _ flag: Bool) { key(name); value(flag) }
     public mutating func object(_ name: String, _ body: (inout JSONWriter) -> Void) { key(name); object(body) }
     public mutating func array(_ name: String, _ body: (inout JSONWriter) -> Void) { key(name); array(body) }

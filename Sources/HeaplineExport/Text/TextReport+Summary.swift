@@ -6,7 +6,12 @@ internal import HeaplineAnalysis
 
 extension TextReport {
     mutating func summary() {
-        title()
+        guard let main = report.mainProcess else {
+            lines.append(style.bold("No process was recorded."))
+            trust()
+            return
+        }
+        title(main)
         numbers()
         if report.mode != .count && report.mode != .off {
             alive(limit: style.limit ?? 5)
@@ -24,11 +29,7 @@ extension TextReport {
         lines.append(style.dim("More: heapline report \(report.trace.path) --view leaks|peak|sites|temporary|threads|sizes|timeline"))
     }
 
-    private mutating func title() {
-        guard let first = report.mainProcess else {
-            lines.append(style.bold("No process was recorded."))
-            return
-        }
+    private mutating func title(_ first: TraceProcess) {
         var text = first.name
         if first.pid != 0 { text += " (pid \(first.pid))" }
         if report.processes.count > 1 { text += " and \(Units.count(UInt64(report.processes.count - 1))) more" }
@@ -69,6 +70,7 @@ extension TextReport {
         if history.mappedBytes > 0 {
             rows.append(("mapped", units.bytes(history.mappedBytes), "unmapped \(units.bytes(history.unmappedBytes))"))
         }
+        rows.append(overhead())
         let width = rows.map { $0.0.count }.max() ?? 0
         let values = rows.map { $0.1.count }.max() ?? 0
         lines.append("")
@@ -77,6 +79,22 @@ extension TextReport {
             let right = String(repeating: " ", count: values - value.count) + value
             lines.append("  \(left)  \(style.bold(right))" + (note.isEmpty ? "" : "  " + style.dim(note)))
         }
+    }
+
+    /// What recording cost, as far as it is known.
+    private func overhead() -> (String, String, String) {
+        let overhead = report.overhead
+        var notes: [String] = []
+        if let absence = overhead.absence {
+            notes.append(absence.explanation)
+        } else {
+            notes.append("\(overhead.detail), estimated from \(Units.count(overhead.timedEvents, "timed event"))")
+        }
+        if overhead.searchNanoseconds > 0 { notes.append("memory search \(Units.duration(overhead.searchNanoseconds))") }
+        if overhead.waitedNanoseconds > 0 { notes.append("waited for the collector \(Units.duration(overhead.waitedNanoseconds))") }
+        if overhead.collectorNanoseconds > 0 { notes.append("collector \(Units.duration(overhead.collectorNanoseconds))") }
+        return ("overhead", overhead.absence == nil ? "about \(Units.duration(overhead.nanoseconds))" : "not measured",
+            notes.joined(separator: "; "))
     }
 
     private mutating func alive(limit: Int) {
@@ -213,7 +231,9 @@ extension TextReport {
         case .impliedFrees(let count):
             return ("\(Units.count(count, "free"))\(of) not recorded: their addresses were allocated again", nil)
         case .paused: return ("recording was paused for a while\(of): what happened then is not in the events", nil)
-        case .problem(let text): return (text + of, nil)
+        case .problem(let text):
+            let who = gap.process.flatMap { report.processes.count > 1 ? report.trace.processes[$0] : nil }
+            return ((who.map { "\($0.name) (pid \($0.pid)): " } ?? "") + text, nil)
         case .stoppedEarly: return ("only events up to the chosen moment were counted", nil)
         }
     }

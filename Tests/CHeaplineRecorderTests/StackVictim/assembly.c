@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Frames that compilers rarely make: based on another register, without unwind information but with a frame pointer (as in
-// the program, and as code made at run time), with neither.
+// the program, and as code made at run time), with neither; and one that nobody called.
 #include "harness.h"
 #include "heapline_format.h"
 
@@ -11,6 +11,7 @@
 void assembly_based(void (*call)(void));        // its frame is found through rbx (x21)
 void assembly_undescribed(void (*call)(void));  // no unwind information, a frame pointer
 void assembly_unfinished(void (*call)(void));   // neither, and the frame pointer register holds something else
+void assembly_ending(void (*call)(void));      // described, and its return address is 0 meanwhile, as where a thread begins
 extern const char assembly_undescribed_end[];
 
 #if defined(__x86_64__)
@@ -50,7 +51,21 @@ __asm__(".text\n"
         "  callq *%rdi\n"
         "  popq %rbp\n"
         "  ret\n"
-        ".fill 256, 1, 0x90\n");
+        ".fill 256, 1, 0x90\n"
+        ".globl assembly_ending\n"
+        "assembly_ending:\n"
+        "  .cfi_startproc\n"
+        "  pushq %rbx\n"
+        "  .cfi_adjust_cfa_offset 8\n"
+        "  .cfi_offset rbx, -16\n"
+        "  movq 8(%rsp), %rbx\n"
+        "  movq $0, 8(%rsp)\n"
+        "  callq *%rdi\n"
+        "  movq %rbx, 8(%rsp)\n"
+        "  popq %rbx\n"
+        "  .cfi_adjust_cfa_offset -8\n"
+        "  ret\n"
+        "  .cfi_endproc\n");
 #else
 __asm__(".text\n"
         ".globl assembly_based\n"
@@ -89,7 +104,24 @@ __asm__(".text\n"
         "  blr x0\n"
         "  ldp x29, x30, [sp], #16\n"
         "  ret\n"
-        ".fill 64, 4, 0xd503201f\n");
+        ".fill 64, 4, 0xd503201f\n"
+        ".globl assembly_ending\n"
+        "assembly_ending:\n"
+        "  .cfi_startproc\n"
+        "  stp x21, x30, [sp, #-16]!\n"
+        "  .cfi_adjust_cfa_offset 16\n"
+        "  .cfi_offset x21, -16\n"
+        "  .cfi_offset x30, -8\n"
+        "  mov x21, x30\n"
+        "  str xzr, [sp, #8]\n"
+        "  blr x0\n"
+        "  str x21, [sp, #8]\n"
+        "  ldp x21, x30, [sp], #16\n"
+        "  .cfi_adjust_cfa_offset -16\n"
+        "  .cfi_restore x21\n"
+        "  .cfi_restore x30\n"
+        "  ret\n"
+        "  .cfi_endproc\n");
 #endif
 
 __attribute__((noinline)) static void call_probe(void) {
@@ -135,6 +167,11 @@ void victim_assembly(int rounds) {
         described[1] = (const void *)assembly_unfinished;
         harness_expect(described, 2, HL_ROOT_NO_RULE);
         assembly_unfinished(call_probe);
+        described[1] = (const void *)assembly_ending;
+        harness_expect(described, 2, HL_ROOT_COMPLETE);
+        for (int j = 0; j < 4; j++) { // by each way of walking
+            assembly_ending(call_probe);
+        }
         harness_expect(NULL, 0, 0);
     }
 }

@@ -80,7 +80,8 @@ static int is_stack(uint32_t id, uint32_t number) {
     uint32_t count = stack(number, pcs);
     while (count-- > 0) {
         uint32_t flags = HL_NODE_VALID | (pcs[count] & HL_PC_EXACT ? HL_NODE_EXACT : 0);
-        if (id < HL_ROOT_COUNT || nodes[id].pc != (pcs[count] & ~HL_PC_EXACT) || nodes[id].flags != flags) {
+        if (id < HL_ROOT_COUNT || nodes[id].pc != (pcs[count] & ~HL_PC_EXACT) ||
+            (nodes[id].flags & ~HL_NODE_FOLLOWS) != flags) {
             return 0;
         }
         id = nodes[id].parent;
@@ -108,15 +109,19 @@ static void *work(void *argument) {
         uint32_t outer = hl_intern(HL_ROOT_COMPLETE, pc, 0);
         worker->ids[order[i]] = hl_intern(outer, pc * 3, pc & 1 ? HL_NODE_EXACT : 0);
     }
+    struct hl_recent recent[HL_RECENT];
+    void *memory = calloc(1, hl_recent_bytes(STACK_MOST));
+    hl_recent_make(recent, memory, STACK_MOST);
     uint32_t base = (uint32_t)(draw(&worker->random) % keys); // near enough to meet the others
     for (uint32_t i = 0; i < keys; i++) {
         uint64_t pcs[STACK_MOST];
         uint32_t number = i % 4 == 0 ? order[i] : (base + i) % keys;
         uint32_t count = stack(number, pcs);
-        uint32_t id = hl_stack_chain(pcs, count, HL_ROOT_COMPLETE, 1);
+        uint32_t id = hl_stack_chain(recent, pcs, count, HL_ROOT_COMPLETE, 1);
         worker->wrong += worker->stacks[number] != 0 && worker->stacks[number] != id;
         worker->stacks[number] = id;
     }
+    free(memory);
     free(order);
     return NULL;
 }
@@ -130,9 +135,13 @@ int main(int argc, char **argv) {
     if (nodes == MAP_FAILED || !hl_intern_start(nodes, &nodes_made, CAPACITY, grow)) {
         return 2;
     }
-    uint32_t gone[GONE_COUNT];
+    uint32_t gone[GONE_COUNT], inside[GONE_COUNT], through[GONE_COUNT];
     for (uint32_t i = 0; i < GONE_COUNT; i++) {
         gone[i] = hl_intern(HL_ROOT_COMPLETE, GONE_FIRST + i, 0);
+        uint64_t pcs[] = {KEPT_FIRST - 1 - i, GONE_FIRST + i, KEPT_FIRST - 1 - i}; // made at once: the gone one follows
+        uint32_t ids[3];
+        through[i] = hl_intern_frames(HL_ROOT_COMPLETE, pcs, 3, ids);
+        inside[i] = ids[1];
     }
     pthread_barrier_init(&start, NULL, threads + 1);
     struct worker *workers = calloc(threads, sizeof *workers);
@@ -173,6 +182,12 @@ int main(int argc, char **argv) {
     int back = 0;
     for (uint32_t i = 0; i < GONE_COUNT; i++) {
         back += hl_intern(HL_ROOT_COMPLETE, GONE_FIRST + i, 0) == gone[i];
+        uint64_t pcs[] = {KEPT_FIRST - 1 - i, GONE_FIRST + i, KEPT_FIRST - 1 - i};
+        uint32_t ids[3];
+        uint32_t id = hl_intern_frames(HL_ROOT_COMPLETE, pcs, 3, ids);
+        back += id == through[i] || ids[1] == inside[i];
+        wrong += nodes[nodes[id].parent].parent != nodes[inside[i]].parent; // what lies outside of it is still there
+        wrong += hl_intern_frames(HL_ROOT_COMPLETE, pcs, 3, ids) != id;
     }
     printf("%u threads, %u keys, %u stacks, %llu nodes: %d wrong, %d came back\n", threads, keys, stacks,
            (unsigned long long)nodes_made, wrong, back);

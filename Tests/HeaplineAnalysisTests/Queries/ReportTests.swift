@@ -109,6 +109,17 @@ import Testing
         }
     }
 
+    @Test func ofNoProcessNothingIsTold() throws {
+        var script = script
+        script.processes = []
+        script.events = []
+        try report(script) { report in
+            let text = report.text(.summary)
+            #expect(text.contains("No process was recorded"))
+            #expect(!text.contains("allocations") && !text.contains("--mode"), "\(text)")
+        }
+    }
+
     @Test func viewsSayWhatToRecordInstead() throws {
         var script = script
         script.processes[0].mode = HL_MODE_COUNT

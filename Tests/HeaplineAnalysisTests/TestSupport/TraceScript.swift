@@ -41,6 +41,8 @@ struct TraceScript {
         var nodes: [Int] = []
         var notes: [(kind: hl_note_kind, ticks: UInt64, payload: [UInt8])] = []
         var counts: hl_counts?
+        var overhead: hl_overhead?
+        var source = HL_SOURCE_LINUX
     }
     var processes = [Process()]
     /// In time order within each process and core.
@@ -68,6 +70,7 @@ struct TraceScript {
             header.version = HL_FORMAT_VERSION
             header.pid = process.pid
             header.mode = process.mode.rawValue
+            header.source = process.source.rawValue
             header.depth = process.depth
             header.clock_hz = process.hz
             header.start_unix_ns = process.startUnixNs
@@ -101,6 +104,7 @@ struct TraceScript {
         }
         for (index, process) in processes.enumerated() {
             if let counts = process.counts { writer.counts(counts, process: index) }
+            if let overhead = process.overhead { writer.overhead(overhead, process: index) }
         }
         if isClosed {
             writer.finish()

@@ -29,6 +29,16 @@ struct BrowserTests {
             let metrics = try browser.send("Performance.getMetrics")["metrics"] as? [[String: Any]]
             let spent = try #require(metrics?.first { $0["name"] as? String == "TaskDuration" }?["value"] as? Double)
             #expect(0.01 < spent && spent < 2, "painted and loaded after \(spent) s of processor time")
+            // By the clock it is the best of a few: what else this machine does can delay one, not speed it up.
+            let paint = "String(performance.getEntriesByName('first-contentful-paint')[0].startTime)"
+            var paints = [try #require(Double(try browser.text(paint)))]
+            while paints.count < 6, let last = paints.last, last >= 2000 {
+                try browser.open(directory + "/page.html")
+                try browser.wait("performance.getEntriesByName('first-contentful-paint').length == 1")
+                paints.append(try #require(Double(try browser.text(paint))))
+            }
+            #expect(paints.contains { 1 < $0 && $0 < 2000 }, "first paint after \(paints) ms")
+            print("first paint of \(page.html.count) bytes after \(paints) ms, \(spent) s of processor time until it can be used")
             #expect(browser.complaints == [])
             let peak = try browser.text("document.getElementById('card-peak').dataset.exact")
             #expect(UInt64(peak.filter(\.isNumber)) == report.history.totals.peakBytes)

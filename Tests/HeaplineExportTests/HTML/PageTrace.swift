@@ -39,7 +39,8 @@ enum PageTrace {
     ///
     /// - Parameter scale: what sizes are multiplied by.
     static func write(
-        to path: String, stacks: Int, depth: Int, milliseconds: Int, scale: UInt64 = 1, hasRegion: Bool = true, steps: Int = 0
+        to path: String, stacks: Int, depth: Int, milliseconds: Int, scale: UInt64 = 1, hasRegion: Bool = true, steps: Int = 0,
+        overhead: hl_overhead? = nil
     ) throws {
         let writer = try TraceWriter(path: path, force: true, startUnixNs: 1_700_000_000_000_000_000, level: 1)
         var header = hl_process()
@@ -145,6 +146,7 @@ enum PageTrace {
         counts.recorded = UInt64(records.count)
         counts.final = 1
         writer.counts(counts, process: 0)
+        if let overhead { writer.overhead(overhead, process: 0) }
         writer.finish()
         if let failure = writer.failure { throw failure }
     }
