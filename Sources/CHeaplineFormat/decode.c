@@ -84,7 +84,8 @@ int hl_events_decode(const uint8_t *bytes, size_t size, uint32_t count, uint64_t
     const uint8_t *tags = start[HL_TAGS], *threads = start[HL_THREADS], *times = start[HL_TIMES], *sites = start[HL_SITES];
     const uint8_t *sizes = start[HL_SIZES], *addresses = start[HL_ADDRESSES], *references = start[HL_REFERENCES];
     uint64_t ticks = first;
-    uint32_t thread = 0;
+    uint32_t thread = 0, falls = 0;
+    uint64_t last_key = 0;
     int damaged = 0, aligned = (uintptr_t)out % 16 == 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t tag = tags[i], kind = tag & 0xf;
@@ -126,6 +127,9 @@ int hl_events_decode(const uint8_t *bytes, size_t size, uint32_t count, uint64_t
             address = model->address[block];
             hl_model_freed_block(model, block);
         }
+        uint64_t key = ticks << 8 | !hl_kind_frees(kind);
+        falls |= key < last_key;
+        last_key = key;
         put_record(&out[i], (struct hl_record){.time_kind = ticks << 8 | kind,
                                                .address = address,
                                                .size = bytes_asked,
@@ -134,9 +138,15 @@ int hl_events_decode(const uint8_t *bytes, size_t size, uint32_t count, uint64_t
                    aligned);
     }
     put_records_end();
+    model->is_in_order = !falls;
     int whole = threads == start[HL_THREADS + 1] && times == start[HL_TIMES + 1] && sites == start[HL_SITES + 1] &&
                 sizes == start[HL_SIZES + 1] && addresses == start[HL_ADDRESSES + 1] && references == end;
     return damaged || !whole ? -1 : 0;
+}
+
+int hl_events_in_order(const void *scratch) {
+    const struct hl_event_model *model = scratch;
+    return model->is_in_order != 0;
 }
 
 int hl_nodes_decode(const uint8_t *bytes, size_t size, uint32_t count, uint64_t first, struct hl_node *out) {

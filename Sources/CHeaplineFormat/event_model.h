@@ -59,6 +59,7 @@ struct hl_event_model {
     uint32_t last_stack;
     uint32_t context; // site slot that predicts the next site
     uint32_t thread;
+    uint32_t is_in_order; // decoder only: of the chunk decoded last
     uint64_t ticks;
     uint64_t last_address;
     uint64_t last_bytes;

@@ -48,6 +48,19 @@ struct Random: RandomNumberGenerator {
             }
     }
 
+    @Test(arguments: [
+        ([(5, HL_KIND_ALLOC), (5, HL_KIND_ALLOC), (6, HL_KIND_FREE), (6, HL_KIND_REALLOC_FREE), (6, HL_KIND_ALLOC)], true),
+        ([(5, HL_KIND_ALLOC), (6, HL_KIND_ALLOC), (6, HL_KIND_FREE), (7, HL_KIND_ALLOC)], false),
+        ([(5, HL_KIND_ALLOC), (4, HL_KIND_FREE), (9, HL_KIND_ALLOC)], false), ([(0, HL_KIND_FREE)], true),
+    ] as [([(UInt64, hl_kind)], Bool)])
+    func tellsWhetherRecordsAreInOrder(_ events: [(ticks: UInt64, kind: hl_kind)], _ isInOrder: Bool) {
+        let records = events.map { event in
+            hl_record(time_kind: event.ticks << 8 | UInt64(event.kind.rawValue), address: 0x1000, size: 8, stack: 16, thread: 0)
+        }
+        #expect(decode(encode(records), count: records.count, first: events[0].ticks) != nil)
+        #expect(unsafe (hl_events_in_order(decoder.bytes) != 0) == isInOrder)
+    }
+
     /// A program as programs are: few sites, blocks that are reused, most of them short-lived.
     func realistic(_ count: Int, _ random: inout Random) -> [hl_record] {
         var records: [hl_record] = []

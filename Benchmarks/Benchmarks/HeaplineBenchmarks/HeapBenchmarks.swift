@@ -67,8 +67,7 @@ func traceBenchmarks() {
         }
     }
     for (name, all) in [("leaks", 0), ("all", 1)] as [(String, Int32)] {
-        // A chip's memory holds some ten thousand blocks; more records than that would stay empty.
-        for records: UInt64 in [100, 1000, 5000] {
+        for records: UInt64 in [100, 1000, 10_000, 100_000] {
             Benchmark("heap_trace \(name), \(records) records") { benchmark in
                 withHeap(benchmark, LOOPS_EMULATED, bytes: 0) { heap in
                     if loops_trace(heap, all, records) == 0 {

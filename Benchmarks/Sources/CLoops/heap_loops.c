@@ -16,6 +16,10 @@
 
 #define LIVE 256
 #define REGION 0x3fc00000u
+// A region for traced blocks, with a capability that no memory of a chip has: 100,000 records need more than a chip's own.
+#define TRACED 0x20000000u
+#define TRACED_BYTES (16u << 20)
+#define TRACED_CAPS (1u << 28)
 
 struct loops_heap {
     enum loops_allocator kind;
@@ -74,9 +78,12 @@ static int make_emulated(struct loops_heap *heap, const char *chip, int poisonin
     struct hl_chip_options options = {.target = chip, .poisoning = (enum hl_poisoning)poisoning};
     if (hl_chip_create(&options, &heap->chip)) return -1;
     heap->before = hl_chip_use(heap->chip);
-    if (bytes == 0) { // the chip's own heaps
+    if (bytes == 0) { // the chip's own heaps, and the one for traced blocks
+        const uint32_t caps[3] = {TRACED_CAPS, 0, 0};
         heap_caps_init();
-        return 0;
+        if (hl_chip_map(heap->chip, TRACED, TRACED_BYTES) != 0) return -1;
+        intptr_t start = (intptr_t)hl_chip_pointer(heap->chip, TRACED);
+        return heap_caps_add_region_with_caps(caps, start, start + (intptr_t)TRACED_BYTES) == ESP_OK ? 0 : -1;
     }
     void *memory = hl_chip_map(heap->chip, REGION, bytes) ? NULL : hl_chip_pointer(heap->chip, REGION);
     if (memory) heap->region = multi_heap_register(memory, bytes);
@@ -158,8 +165,8 @@ int loops_trace(struct loops_heap *heap, int all, uint64_t records) {
     if (heap_trace_start(all ? HEAP_TRACE_ALL : HEAP_TRACE_LEAKS) != ESP_OK) return -1;
     // The oldest records stay; those of the loop come and go behind them, which is where a linear list is slowest.
     while (heap->held_count + 1 < records) {
-        void *block = heap_caps_malloc(4, MALLOC_CAP_DEFAULT);
-        if (!block) break; // the chip is full: fewer records then, as on the chip
+        void *block = heap_caps_malloc(4, TRACED_CAPS);
+        if (!block) break;
         heap->held[heap->held_count++] = block;
     }
     // Were they not recorded, the loop would measure nothing.
@@ -179,5 +186,5 @@ void loops_trace_end(struct loops_heap *heap) {
 
 void loops_caps_pairs(struct loops_heap *heap, uint64_t pairs) {
     (void)heap;
-    for (uint64_t i = 0; i < pairs; i++) heap_caps_free(heap_caps_malloc(64, MALLOC_CAP_DEFAULT));
+    for (uint64_t i = 0; i < pairs; i++) heap_caps_free(heap_caps_malloc(64, TRACED_CAPS));
 }

@@ -40,7 +40,8 @@ struct RunFailure: Error, CustomStringConvertible {
 struct Runner {
     let tools: Toolbox
     let lttng: LTTng
-    /// Seconds one run may take, and address space each of its processes may have.
+    /// Seconds one run may take, and address space each of a peer's processes may have: some exhaust memory. Not of ours: behind such a
+    /// limit mode count must wait for what comes of each request, which it need not elsewhere.
     var timeout: Double
     var memoryBytes: UInt64 = 8 << 30
     /// Events of programs that do not count themselves, by what was run.
@@ -64,7 +65,7 @@ struct Runner {
         let printed = "\(tools.scratch)/printed"
         var command = Command(
             arguments: launch.arguments, environment: launch.environment, folder: folder, output: printed, input: workload.input?(tracer.divisor),
-            timeout: timeout, memoryBytes: tracer.limitsMemory ? memoryBytes : 0)
+            timeout: timeout, memoryBytes: tracer.limitsMemory && tracer.group == .peer ? memoryBytes : 0)
         // Traces are removed after each run; writing back those of the run before must not fall into this one.
         sync()
         if tracer.usesLTTng { command.daemons = try lttng.begin(folder: folder) }

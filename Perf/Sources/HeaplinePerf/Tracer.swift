@@ -67,6 +67,7 @@ struct Tracer {
     /// Its own part in CPU time and memory is in daemons that run all the time.
     var usesLTTng = false
     var onlyPython = false
+    /// Only a peer is limited at all.
     var limitsMemory = true
     var prepare: @Sendable (inout Launch) -> Void = { _ in }
     /// The command that turns the run's files into text.

@@ -26,6 +26,9 @@ size_t hl_events_encode(const struct hl_record *_Nonnull records, uint32_t count
 // field). Returns 0, or -1 when the bytes are damaged. `scratch` as for hl_events_encode, but not the same memory.
 int hl_events_decode(const uint8_t *_Nonnull bytes, size_t size, uint32_t count, uint64_t first,
                      struct hl_record *_Nonnull out, void *_Nonnull scratch);
+// Whether the records that were decoded last with this scratch never go back: neither in time nor, at one moment, from an allocation to a
+// free. So it is but where a core did both in one tick, or the file is not what a recorder wrote.
+int hl_events_in_order(const void *_Nonnull scratch);
 
 // Encodes nodes that follow each other from id `first`. Returns bytes written; `out` needs 24 bytes for each node.
 size_t hl_nodes_encode(const struct hl_node *_Nonnull nodes, uint32_t count, uint64_t first,

@@ -20,7 +20,8 @@
 // There are 8 shards, by the hash's top bits. Within a shard home grows with the hash (home = hash * groups / 2^32), so
 // sizes need not be powers of two: a shard grows by a fifth when it is 70 % full, and only that shard is in memory twice
 // while it does. So for each block there are at most (32 + 16/15) / 0.583 = 57 bytes, and 6 more while a shard grows. Fuller tables were
-// measured: from 75 % on so many groups have been passed that looking further costs more than the memory saves.
+// measured: from 75 % on so many groups have been passed that looking further costs more than the memory saves. Shards of up to
+// 1 MiB double, so a table may have 16 MiB whatever is in it.
 
 internal import CHeaplineFormat
 internal import Glibc
@@ -52,6 +53,7 @@ struct LiveTable: ~Copyable {
     private static let groupTags = 16
     private static let passed = 15  // the tag byte that counts
     private static let firstGroups: UInt32 = 4
+    private static let fewGroups: UInt32 = 4096  // 16 MiB in all shards
 
     private let shards: UnsafeMutablePointer<Shard>
 
@@ -87,8 +89,14 @@ struct LiveTable: ~Copyable {
     @inline(__always)
     func prefetch(_ hash: UInt64, isNew: Bool) {
         let shard = unsafe shards + Self.shard(hash)
-        let group = unsafe Int(Self.home(hash, shard.pointee.groups))
-        let found = unsafe hl_match15(shard.pointee.tags + group &* Self.groupTags, isNew ? 0 : Self.tag(hash))
+        var group = unsafe Int(Self.home(hash, shard.pointee.groups))
+        let wanted = isNew ? 0 : Self.tag(hash)
+        var found = unsafe hl_match15(shard.pointee.tags + group &* Self.groupTags, wanted)
+        if found == 0 {
+            // Then it is mostly in the next one.
+            group = unsafe group &+ 1 == Int(shard.pointee.groups) ? 0 : group &+ 1
+            found = unsafe hl_match15(shard.pointee.tags + group &* Self.groupTags, wanted)
+        }
         let slot = (found | 1 << 14).trailingZeroBitCount
         unsafe hl_prefetch(shard.pointee.slots + (group &* Self.groupSlots &+ slot))
     }
@@ -201,6 +209,13 @@ struct LiveTable: ~Copyable {
         for index in 0..<Self.shardCount {
             unsafe Self.forEach(shards[index], body)
         }
+    }
+
+    /// Bytes of memory in use; for tests.
+    var bytes: Int {
+        var sum = Self.shardCount * MemoryLayout<Shard>.stride
+        for index in 0..<Self.shardCount { unsafe sum += Self.bytes(shards[index].groups) }
+        return sum
     }
 
     /// Bytes of memory in use, and whether the invariants at the top of this file hold; for tests.
@@ -334,8 +349,9 @@ struct LiveTable: ~Copyable {
     @inline(never)
     private mutating func grow(_ index: Int) {
         let old = unsafe shards[index]
-        // By a fifth; from small beginnings by more, so that small shards do not crawl. Multiples of 4 keep tags aligned.
-        unsafe shards[index] = Self.make((old.groups + max(old.groups < 256 ? old.groups : old.groups / 5, 4)) & ~3)
+        // By a fifth; from small beginnings by more, so that small shards do not crawl: on the way to a million blocks, clearing the memory of all
+        // steps took longer than filling it. Multiples of 4 keep tags aligned.
+        unsafe shards[index] = Self.make((old.groups + (old.groups < Self.fewGroups ? old.groups : old.groups / 5)) & ~3)
         unsafe shards[index].count = old.count
         Self.forEach(old) { unsafe Self.put($0, Self.hash($0.address), shards + index) }
         unsafe free(old.slots)

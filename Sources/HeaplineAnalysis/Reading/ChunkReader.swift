@@ -119,12 +119,15 @@ final class ChunkReader {
     }
 
     /// Decodes the records of an events chunk into `out`, which holds at least `header.count`.
-    func events(_ chunk: Chunk, into out: UnsafeMutablePointer<hl_record>) throws(TraceError) {
+    ///
+    /// - Returns: whether they are in the order in which ``StreamMerge`` takes them, each and every one.
+    func events(_ chunk: Chunk, into out: UnsafeMutablePointer<hl_record>) throws(TraceError) -> Bool {
         let bytes = unsafe try payload(chunk)
         guard chunk.header.count > 0, let base = bytes.baseAddress else { throw damaged(chunk, "has an empty chunk of events") }
         let result = unsafe hl_events_decode(
             base.assumingMemoryBound(to: UInt8.self), bytes.count, chunk.header.count, chunk.header.first, out, scratch)
         guard result == 0 else { throw damaged(chunk, "has events that cannot be decoded") }
+        return unsafe hl_events_in_order(scratch) != 0
     }
 
     func damaged(_ chunk: Chunk, _ message: String) -> TraceError {

@@ -22,8 +22,14 @@ internal import HeaplineCollector
 @safe final class DecodeAhead: @unchecked Sendable {
     private enum State: UInt8 { case pending, decoding, ready, taken }
     @safe private struct Done {
-        var records: UnsafeMutablePointer<hl_record>
+        var chunk: Decoded
         var failure: TraceError?
+    }
+    /// The records of a chunk.
+    @safe struct Decoded {
+        var records: UnsafeMutablePointer<hl_record>
+        /// Whether they never go back, see ``ChunkReader/events(_:into:)``.
+        var isInOrder = false
     }
 
     private let file: TraceFile
@@ -65,7 +71,7 @@ internal import HeaplineCollector
         // Else it would write "unsafebuffer" for "unsafe buffer" here.
         // swift-format-ignore
         for unsafe buffer in unsafe spare { unsafe buffer.deallocate() }
-        for done in done.values { unsafe done.records.deallocate() }
+        for done in done.values { unsafe done.chunk.records.deallocate() }
         unsafe pthread_cond_destroy(changed)
         unsafe pthread_mutex_destroy(mutex)
         unsafe changed.deallocate()
@@ -83,7 +89,7 @@ internal import HeaplineCollector
     /// The records of a chunk; each is taken once. The caller gives the memory back with ``giveBack(_:)``.
     ///
     /// - Parameter reader: decodes the chunk when nobody else has begun to.
-    func take(_ position: Int, _ reader: ChunkReader) throws(TraceError) -> UnsafeMutablePointer<hl_record> {
+    func take(_ position: Int, _ reader: ChunkReader) throws(TraceError) -> Decoded {
         var result: Done?
         locked {
             while states[position] == .decoding { unsafe pthread_cond_wait(changed, mutex) }
@@ -92,21 +98,21 @@ internal import HeaplineCollector
             states[position] = .taken
         }
         guard let result else {
-            let buffer = unsafe self.buffer()
+            var chunk = unsafe Decoded(records: buffer())
             do throws(TraceError) {
-                unsafe try reader.events(order[position], into: buffer)
+                chunk.isInOrder = unsafe try reader.events(order[position], into: chunk.records)
             } catch {
-                unsafe giveBack(buffer)
+                unsafe giveBack(chunk.records)
                 throw error
             }
-            return unsafe buffer
+            return chunk
         }
         unsafe pthread_cond_broadcast(changed)
         if let failure = result.failure {
-            unsafe giveBack(result.records)
+            unsafe giveBack(result.chunk.records)
             throw failure
         }
-        return unsafe result.records
+        return result.chunk
     }
 
     func giveBack(_ buffer: UnsafeMutablePointer<hl_record>) {
@@ -130,11 +136,15 @@ internal import HeaplineCollector
     private func work() {
         let reader = ChunkReader(file)
         while let position = claim() {
-            let buffer = unsafe self.buffer()
+            var chunk = unsafe Decoded(records: buffer())
             var failure: TraceError?
-            do throws(TraceError) { unsafe try reader.events(order[position], into: buffer) } catch { failure = error }
+            do throws(TraceError) {
+                chunk.isInOrder = unsafe try reader.events(order[position], into: chunk.records)
+            } catch {
+                failure = error
+            }
             locked {
-                done[position] = unsafe Done(records: buffer, failure: failure)
+                done[position] = Done(chunk: chunk, failure: failure)
                 states[position] = .ready
             }
             unsafe pthread_cond_broadcast(changed)

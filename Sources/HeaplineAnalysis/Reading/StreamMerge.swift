@@ -24,6 +24,7 @@ struct StreamMerge: ~Copyable {
         var places: [Int] = []  // of the chunks in the order of all
         var nextChunk = 0
         var records: UnsafeMutablePointer<hl_record>?
+        var isInOrder = false
         var at = 0
         var count = 0
     }
@@ -91,7 +92,9 @@ struct StreamMerge: ~Copyable {
     /// Gets the records of the next chunk of a stream.
     private mutating func open(_ index: Int) throws(TraceError) {
         let number = streams[index].nextChunk
-        unsafe streams[index].records = try ahead.take(streams[index].places[number], reader)
+        let chunk = try ahead.take(streams[index].places[number], reader)
+        unsafe streams[index].records = chunk.records
+        streams[index].isInOrder = chunk.isInOrder
         streams[index].at = 0
         streams[index].count = Int(streams[index].chunks[number].header.count)
         streams[index].nextChunk += 1
@@ -107,7 +110,15 @@ struct StreamMerge: ~Copyable {
         let limit = second.key
         let records = unsafe streams[index].records!
         var end = streams[index].at + 1
-        if isSingle {
+        if isSingle, streams[index].isInOrder {
+            // Nearly always: then whole runs need not be looked at, only where they end.
+            if unsafe key(records[count - 1]) <= limit { return count }
+            var beyond = count - 1
+            while end < beyond {
+                let middle = (end + beyond) / 2
+                if unsafe key(records[middle]) <= limit { end = middle + 1 } else { beyond = middle }
+            }
+        } else if isSingle {
             while unsafe end < count && key(records[end]) <= limit { end += 1 }
         } else {
             // Most runs end well within a chunk: compare ticks, and convert only near the limit.

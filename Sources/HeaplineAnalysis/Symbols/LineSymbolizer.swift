@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Source lines and inlined functions from debug information, read by llvm-symbolizer: one run per module for all of its
-// addresses, in address order so that each compilation unit is parsed once.
+// addresses, in address order so that each compilation unit is parsed once; or one for several small modules (LineJobs.swift).
 //
 // Its output, per address: for each function, innermost first, a line with the linkage name and a line
 // FILE:LINE:COLUMN; then an empty line. "??" stands for an unknown name, 0 for an unknown line.
@@ -57,19 +57,37 @@ struct LineSymbolizer {
         return (answers, failure)
     }
 
-    private func process(_ path: String) -> ChildProcess {
+    /// The frames of addresses in several files, by one run; nil unless it answered everything.
+    func frames(inAll files: [(path: String, addresses: [UInt64])]) -> [[[LineFrame]]]? {
+        var parser = Parser(expected: files.reduce(0) { $0 + $1.addresses.count })
+        var input: [UInt8] = []
+        for file in files { input += Self.queries(file.addresses[...], in: "\"\(file.path)\" ") }
+        guard process(nil).run(input: input, output: { parser.consume($0) }) == nil else { return nil }
+        var rest = parser.answers[...]
+        guard rest.count == files.reduce(0, { $0 + $1.addresses.count }) else { return nil }
+        return files.map { file in
+            defer { rest = rest.dropFirst(file.addresses.count) }
+            return Array(rest.prefix(file.addresses.count))
+        }
+    }
+
+    /// Whether a path can stand in a question.
+    static func canShare(_ path: String) -> Bool { path.utf8.allSatisfy { $0 >= 32 && $0 != UInt8(ascii: "\"") } }
+
+    /// - Parameter path: nil when the questions name their files.
+    private func process(_ path: String?) -> ChildProcess {
         ChildProcess(
             path: tool,
-            arguments: [
-                "--obj=\(path)", "--no-demangle", "--functions=linkage", "--inlines", "--output-style=LLVM",
-            ],
+            arguments: (path.map { ["--obj=\($0)"] } ?? [])
+                + ["--no-demangle", "--functions=linkage", "--inlines", "--output-style=LLVM"],
             environment: environment, memoryLimit: memoryLimit, silenceLimitSeconds: silenceLimitSeconds)
     }
 
-    private static func queries(_ addresses: ArraySlice<UInt64>) -> [UInt8] {
+    private static func queries(_ addresses: ArraySlice<UInt64>, in file: String = "") -> [UInt8] {
         var input: [UInt8] = []
-        input.reserveCapacity(addresses.count * 12)
+        input.reserveCapacity(addresses.count * (12 + file.utf8.count))
         for address in addresses {
+            input += file.utf8
             input += "0x".utf8
             input += String(address, radix: 16).utf8
             input.append(UInt8(ascii: "\n"))

@@ -48,4 +48,28 @@ struct OrderTests {
         #expect(history.totals.unknownFrees == 1)
         #expect(history.totals.liveBlocks == 1)
     }
+
+    /// Where a core's stamps never go back, the end of a run is found without looking at all of it; where they do, at the first that is too late.
+    @Test(arguments: [
+        ([10, 20, 20, 50], [25, 40], [10, 20, 20, 25, 40, 50]), ([10, 50, 20], [25, 40], [10, 25, 40, 50, 20]),
+        ([10, 11, 12, 13], [25, 40], [10, 11, 12, 13, 25, 40]), ([30, 5, 60], [25, 40], [25, 30, 5, 40, 60]),
+    ] as [([UInt64], [UInt64], [UInt64])])
+    func runsEndWhereAnotherCoreComesFirst(_ first: [UInt64], _ second: [UInt64], _ expected: [UInt64]) throws {
+        var script = TraceScript()
+        script.processes[0].nodes = [1]
+        for (core, stamps) in [first, second].enumerated() {
+            for (index, ticks) in stamps.enumerated() {
+                let address = UInt64(0x1000 * (core + 1) + 64 * index)
+                script.events.append(Event(core: core, ticks: ticks, kind: HL_KIND_ALLOC, address: address, size: 8, stack: 16))
+            }
+        }
+        try script.withTrace { trace in
+            var seen: [UInt64] = []
+            unsafe try trace.source.replay(processes: nil) { _, records in
+                for index in 0..<records.count { unsafe seen.append(records[index].time_kind >> 8) }
+                return true
+            }
+            #expect(seen == expected)
+        }
+    }
 }
