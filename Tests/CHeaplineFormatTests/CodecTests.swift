@@ -48,11 +48,12 @@ struct Random: RandomNumberGenerator {
             }
     }
 
-    @Test(arguments: [
-        ([(5, HL_KIND_ALLOC), (5, HL_KIND_ALLOC), (6, HL_KIND_FREE), (6, HL_KIND_REALLOC_FREE), (6, HL_KIND_ALLOC)], true),
-        ([(5, HL_KIND_ALLOC), (6, HL_KIND_ALLOC), (6, HL_KIND_FREE), (7, HL_KIND_ALLOC)], false),
-        ([(5, HL_KIND_ALLOC), (4, HL_KIND_FREE), (9, HL_KIND_ALLOC)], false), ([(0, HL_KIND_FREE)], true),
-    ] as [([(UInt64, hl_kind)], Bool)])
+    @Test(
+        arguments: [
+            ([(5, HL_KIND_ALLOC), (5, HL_KIND_ALLOC), (6, HL_KIND_FREE), (6, HL_KIND_REALLOC_FREE), (6, HL_KIND_ALLOC)], true),
+            ([(5, HL_KIND_ALLOC), (6, HL_KIND_ALLOC), (6, HL_KIND_FREE), (7, HL_KIND_ALLOC)], false),
+            ([(5, HL_KIND_ALLOC), (4, HL_KIND_FREE), (9, HL_KIND_ALLOC)], false), ([(0, HL_KIND_FREE)], true),
+        ] as [([(UInt64, hl_kind)], Bool)])
     func tellsWhetherRecordsAreInOrder(_ events: [(ticks: UInt64, kind: hl_kind)], _ isInOrder: Bool) {
         let records = events.map { event in
             hl_record(time_kind: event.ticks << 8 | UInt64(event.kind.rawValue), address: 0x1000, size: 8, stack: 16, thread: 0)

@@ -50,10 +50,11 @@ struct OrderTests {
     }
 
     /// Where a core's stamps never go back, the end of a run is found without looking at all of it; where they do, at the first that is too late.
-    @Test(arguments: [
-        ([10, 20, 20, 50], [25, 40], [10, 20, 20, 25, 40, 50]), ([10, 50, 20], [25, 40], [10, 25, 40, 50, 20]),
-        ([10, 11, 12, 13], [25, 40], [10, 11, 12, 13, 25, 40]), ([30, 5, 60], [25, 40], [25, 30, 5, 40, 60]),
-    ] as [([UInt64], [UInt64], [UInt64])])
+    @Test(
+        arguments: [
+            ([10, 20, 20, 50], [25, 40], [10, 20, 20, 25, 40, 50]), ([10, 50, 20], [25, 40], [10, 25, 40, 50, 20]),
+            ([10, 11, 12, 13], [25, 40], [10, 11, 12, 13, 25, 40]), ([30, 5, 60], [25, 40], [25, 30, 5, 40, 60]),
+        ] as [([UInt64], [UInt64], [UInt64])])
     func runsEndWhereAnotherCoreComesFirst(_ first: [UInt64], _ second: [UInt64], _ expected: [UInt64]) throws {
         var script = TraceScript()
         script.processes[0].nodes = [1]
