@@ -63,7 +63,11 @@ private func recorder(_ setting: Setting, threads: Int32) {
 /// How long single calls take: the recorder must not make some of them slow to make the others fast.
 func latencyBenchmarks() {
     let pairs = 100_000
-    for (name, mode, depth) in [("off", 0, 0), ("count", 1, 0), ("all, depth 0", 4, 0), ("all, depth 32", 4, 32)] as [(String, Int32, Int32)] {
+    let settings: [(String, Int32, Int32)] = [
+        ("off", 0, 0), ("count", 1, 0), ("sample, depth 32", 2, 32), ("leaks, depth 32", 3, 32), ("all, depth 0", 4, 0),
+        ("all, depth 32", 4, 32),
+    ]
+    for (name, mode, depth) in settings {
         let points: [(String, Double)] = [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("max", 1)]
         let metrics = ["malloc", "free"].flatMap { call in
             points.map { BenchmarkMetric.custom("\(call) \($0.0) (ns)", polarity: .prefersSmaller, useScalingFactor: false) }
