@@ -166,7 +166,7 @@ struct PageTrust {
     static func cost(_ mode: RecordingMode, depth: Int) -> ClosedRange<Double>? {
         switch mode {
         case .all, .leaks: depth > 0 ? 10...360 : 8...50
-        case .sample: 1...20
+        case .sample: 0.5...6
         case .count: 1...10
         case .off: nil
         }

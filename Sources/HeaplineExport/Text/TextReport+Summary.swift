@@ -70,7 +70,7 @@ extension TextReport {
         if history.mappedBytes > 0 {
             rows.append(("mapped", units.bytes(history.mappedBytes), "unmapped \(units.bytes(history.unmappedBytes))"))
         }
-        rows.append(overhead())
+        rows += overhead()
         let width = rows.map { $0.0.count }.max() ?? 0
         let values = rows.map { $0.1.count }.max() ?? 0
         lines.append("")
@@ -81,22 +81,20 @@ extension TextReport {
         }
     }
 
-    /// What recording cost, as far as it is known.
-    private func overhead() -> (String, String, String) {
+    /// What recording cost, as far as it is known: the estimate, and below it what was measured.
+    private func overhead() -> [(String, String, String)] {
         let overhead = report.overhead
-        var notes: [String] = []
-        if let absence = overhead.absence {
-            notes.append(absence.explanation)
-        } else {
-            notes.append("\(overhead.detail), estimated from \(Units.count(overhead.timedEvents, "timed event"))")
+        var rows = [("overhead", "not measured", overhead.absence?.explanation ?? "")]
+        if overhead.absence == nil {
+            let timed = "\(Units.count(overhead.timedEvents)) timed"
+            rows = [("overhead", "≈ \(Units.duration(overhead.nanoseconds))", "\(overhead.detail) (\(timed))")]
         }
+        var notes: [String] = []
         if overhead.searchNanoseconds > 0 { notes.append("memory search \(Units.duration(overhead.searchNanoseconds))") }
         if overhead.waitedNanoseconds > 0 { notes.append("waited for the collector \(Units.duration(overhead.waitedNanoseconds))") }
         if overhead.collectorNanoseconds > 0 { notes.append("collector \(Units.duration(overhead.collectorNanoseconds))") }
-        return (
-            "overhead", overhead.absence == nil ? "about \(Units.duration(overhead.nanoseconds))" : "not measured",
-            notes.joined(separator: "; ")
-        )
+        if !notes.isEmpty { rows.append(("", "", notes.joined(separator: ", "))) }
+        return rows
     }
 
     private mutating func alive(limit: Int) {

@@ -51,8 +51,8 @@ import Testing
             #expect(!page.contains("Overhead: not measured"))
             let text = report.text(.summary, TextStyle())
             #expect(
-                text.contains("about 1.00 ms  of 50.0 ms processor time: 275 ns an allocation, estimated from 8 timed events"), "\(text)")
-            #expect(text.contains("memory search 7.00 ms; collector 3.00 ms"))
+                text.contains("≈ 1.00 ms  of 50.0 ms processor time: 275 ns an allocation (8 timed)"), "\(text)")
+            #expect(text.contains("memory search 7.00 ms, collector 3.00 ms"))
 
             // Without it, as in traces of versions that measured nothing, the order of magnitude is told.
             try PageTrace.write(to: path, stacks: 40, depth: 4, milliseconds: 50, hasRegion: false)
