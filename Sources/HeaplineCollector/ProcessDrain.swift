@@ -119,6 +119,7 @@ package enum ProcessEnd: Equatable, Sendable {
     /// Takes all that is left and says how the process ended.
     func finish(_ end: ProcessEnd) {
         guard !ended else { return }
+        let ticks = file.ticks  // what comes now takes a while, and is not the program's
         let gone = end != .detached
         for core in 0..<file.cores {
             while drain(core, ended: gone) {}
@@ -143,9 +144,9 @@ package enum ProcessEnd: Equatable, Sendable {
         case .detached: note.reason = HL_EXIT_DETACHED.rawValue
         }
         unsafe withUnsafeBytes(of: &note) { payload in
-            unsafe writer.note(HL_NOTE_EXIT, ticks: file.ticks, payload: payload, process: index)
+            unsafe writer.note(HL_NOTE_EXIT, ticks: ticks, payload: payload, process: index)
         }
-        writeCounts(final: true)
+        writeCounts(end: ticks)
         if ownsWriter { writer.finish() }
         ended = true
         for core in unsafe batches.indices {
@@ -209,7 +210,7 @@ package enum ProcessEnd: Equatable, Sendable {
         takeImages(atEnd: false)
         lookAtProcessor()
         writeRSS()
-        writeCounts(final: false)
+        writeCounts()
         writer.flush()  // who reads the trace while it grows sees what there was a moment ago
     }
 
@@ -266,7 +267,8 @@ package enum ProcessEnd: Equatable, Sendable {
         processorTime = max(processorTime, time)
     }
 
-    private func writeCounts(final: Bool) {
+    /// - Parameter end: when the process ended, once it has.
+    private func writeCounts(end: UInt64? = nil) {
         var overhead = file.overhead()
         let start = overhead.processor_start_ns
         if processorTime > start { overhead.processor_ns = max(overhead.processor_ns, processorTime - start) }
@@ -274,7 +276,8 @@ package enum ProcessEnd: Equatable, Sendable {
         writer.overhead(overhead, process: index)
 
         var counts = file.counts()
-        counts.final = final ? 1 : 0
+        counts.final = end == nil ? 0 : 1
+        if let end { counts.ticks = end }
         counts.filtered = filter?.filteredRecords ?? 0
         counts.filtered_bytes = filter?.filteredBytes ?? 0
         counts.filtered_allocations = filter?.filteredAllocations ?? 0

@@ -130,4 +130,15 @@ import Testing
             [Harness.victim, "loop", "1000"], environment: ["LD_PRELOAD=\(Harness.preload)", "HEAPLINE=0"])
         #expect(outcome.exitCode == 0 && outcome.errors.isEmpty && outcome.output.isEmpty)
     }
+
+    /// After the program's end the collector takes what is left and reduces the memory image. All that it writes then is of the moment when
+    /// it saw the end, or its work would look like the program's time.
+    @Test func theCollectorsWorkIsNotTheProgramsTime() throws {
+        let (outcome, history) = try Harness.record([Harness.victim, "leak", "100000"])
+        #expect(outcome.exitCode == 0, "\(outcome.errors)")
+        let process = history.trace.processes[0]
+        let end = try #require(process.ending).ticks
+        #expect(process.counts?.ticks == end && process.lastKnownTicks == end)
+        #expect(history.duration == process.clock.nanoseconds(end))
+    }
 }
