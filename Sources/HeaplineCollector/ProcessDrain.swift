@@ -263,7 +263,9 @@ package enum ProcessEnd: Equatable, Sendable {
 
     /// A process that is killed cannot tell how long it ran; one that ends by itself knows better than we do.
     private func lookAtProcessor() {
-        guard let time = ProcFS.processorNanoseconds(of: pid) else { return }
+        // Once it is gone its number may be another's.
+        guard startTime == nil || ProcFS.state(of: pid)?.start == startTime, let time = ProcFS.processorNanoseconds(of: pid)
+        else { return }
         processorTime = max(processorTime, time)
     }
 

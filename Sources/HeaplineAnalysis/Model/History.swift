@@ -249,7 +249,7 @@ public struct Gap: Sendable, Hashable {
         case impliedFrees(count: UInt64)
         /// The program paused the recording.
         case paused
-        /// The recorder had trouble.
+        /// Recording stopped or was impaired, or some of the program's allocations do not come by the recorder.
         case problem(String)
         /// The history was asked to stop before the end.
         case stoppedEarly
