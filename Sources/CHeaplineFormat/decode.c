@@ -24,14 +24,24 @@ static uint64_t get_slow(const uint8_t **at, const uint8_t *end, int *damaged) {
     return 0;
 }
 
-static inline uint64_t get(const uint8_t **at, const uint8_t *end, int *damaged) {
+// `has_pext` is a constant: whether the processor has an instruction that moves the groups together.
+static inline __attribute__((always_inline)) uint64_t get(const uint8_t **at, const uint8_t *end, int *damaged, int has_pext) {
     uint64_t x = 0;
     if (__builtin_expect(end - *at < (ptrdiff_t)sizeof x, 0)) return get_slow(at, end, damaged);
     memcpy(&x, *at, sizeof x);
     uint64_t ends = ~x & 0x8080808080808080;
     if (__builtin_expect(!ends, 0)) return get_slow(at, end, damaged);
     *at += (unsigned)__builtin_ctzll(ends) / 8 + 1;
-    x &= (ends ^ (ends - 1)) & 0x7f7f7f7f7f7f7f7f;
+    uint64_t groups = (ends ^ (ends - 1)) & 0x7f7f7f7f7f7f7f7f;
+#if defined(__x86_64__)
+    if (has_pext) {
+        __asm__("pextq %1, %0, %0" : "+r"(x) : "r"(groups));
+        return x;
+    }
+#else
+    (void)has_pext;
+#endif
+    x &= groups;
     x = (x & 0x007f007f007f007f) | (x & 0x7f007f007f007f00) >> 1;
     x = (x & 0x00003fff00003fff) | (x & 0x3fff00003fff0000) >> 2;
     return (x & 0x000000000fffffff) | (x & 0x0fffffff00000000) >> 4;
@@ -63,8 +73,8 @@ static inline void put_records_end(void) {
 
 // Cost: 40 to 80 instructions an event, and no branch on a varint's length. Columns are checked as a whole at the end: until then a
 // damaged one may run into the next, never out of the input, and what it says is refused.
-int hl_events_decode(const uint8_t *bytes, size_t size, uint32_t count, uint64_t first,
-                     struct hl_record *out, void *scratch) {
+static inline __attribute__((always_inline)) int decode(const uint8_t *bytes, size_t size, uint32_t count, uint64_t first,
+                                                       struct hl_record *out, void *scratch, int has_pext) {
     struct hl_event_model *model = scratch;
     hl_model_begin(model);
     size_t used = HL_COLUMNS * sizeof(uint32_t);
@@ -90,8 +100,8 @@ int hl_events_decode(const uint8_t *bytes, size_t size, uint32_t count, uint64_t
     for (uint32_t i = 0; i < count; i++) {
         uint32_t tag = tags[i], kind = tag & 0xf;
         int mode = (int)(tag >> HL_ADDRESS_SHIFT & 3);
-        ticks += hl_unzigzag(get(&times, end, &damaged));
-        if (tag & HL_TAG_THREAD) thread = (uint32_t)get(&threads, end, &damaged);
+        ticks += hl_unzigzag(get(&times, end, &damaged, has_pext));
+        if (tag & HL_TAG_THREAD) thread = (uint32_t)get(&threads, end, &damaged, has_pext);
         uint64_t address, bytes_asked = 0;
         uint32_t stack = 0;
         if (hl_kind_has_site(kind)) {
@@ -99,8 +109,8 @@ int hl_events_decode(const uint8_t *bytes, size_t size, uint32_t count, uint64_t
             stack = site->stack;
             bytes_asked = site->size;
             if (tag & HL_TAG_SITE_MISS) {
-                stack = (uint32_t)(model->last_stack + hl_unzigzag(get(&sites, end, &damaged)));
-                bytes_asked = get(&sizes, end, &damaged);
+                stack = (uint32_t)(model->last_stack + hl_unzigzag(get(&sites, end, &damaged, has_pext)));
+                bytes_asked = get(&sizes, end, &damaged, has_pext);
             }
             hl_model_saw_site(model, site, stack, bytes_asked);
             uint32_t class = hl_size_class(bytes_asked);
@@ -110,19 +120,19 @@ int hl_events_decode(const uint8_t *bytes, size_t size, uint32_t count, uint64_t
             } else if (mode == HL_AT_BUMP) {
                 address = model->last_address + model->last_bytes;
             } else {
-                address = model->last_address + hl_unzigzag(get(&addresses, end, &damaged));
+                address = model->last_address + hl_unzigzag(get(&addresses, end, &damaged, has_pext));
             }
             hl_model_allocated(model, address, bytes_asked, class, mode);
         } else if (mode == HL_OF_ADDRESS) {
-            address = model->last_address + hl_unzigzag(get(&addresses, end, &damaged));
+            address = model->last_address + hl_unzigzag(get(&addresses, end, &damaged, has_pext));
             if (tag & HL_TAG_SITE_MISS) {
-                stack = (uint32_t)(model->last_stack + hl_unzigzag(get(&sites, end, &damaged)));
-                bytes_asked = get(&sizes, end, &damaged);
+                stack = (uint32_t)(model->last_stack + hl_unzigzag(get(&sites, end, &damaged, has_pext)));
+                bytes_asked = get(&sizes, end, &damaged, has_pext);
             }
         } else {
             uint32_t block = mode == HL_OF_NEWEST ? model->made - 1
                              : mode == HL_OF_NEXT ? model->last_free + 1
-                                                  : model->made - 1 - (uint32_t)get(&references, end, &damaged);
+                                                  : model->made - 1 - (uint32_t)get(&references, end, &damaged, has_pext);
             if (block >= model->made) return -1;
             address = model->address[block];
             hl_model_freed_block(model, block);
@@ -144,6 +154,28 @@ int hl_events_decode(const uint8_t *bytes, size_t size, uint32_t count, uint64_t
     return damaged || !whole ? -1 : 0;
 }
 
+#if defined(__x86_64__)
+__attribute__((target("bmi,bmi2"))) static int decode_bmi2(const uint8_t *bytes, size_t size, uint32_t count, uint64_t first,
+                                                           struct hl_record *out, void *scratch) {
+    return decode(bytes, size, count, first, out, scratch, 1);
+}
+#endif
+
+int hl_events_decode_portable(const uint8_t *bytes, size_t size, uint32_t count, uint64_t first,
+                              struct hl_record *out, void *scratch) {
+    return decode(bytes, size, count, first, out, scratch, 0);
+}
+
+int hl_events_decode(const uint8_t *bytes, size_t size, uint32_t count, uint64_t first,
+                     struct hl_record *out, void *scratch) {
+#if defined(__x86_64__)
+    // AMD's first two Zens have pext, but a slow one.
+    if (__builtin_cpu_supports("bmi2") && !__builtin_cpu_is("znver1") && !__builtin_cpu_is("znver2"))
+        return decode_bmi2(bytes, size, count, first, out, scratch);
+#endif
+    return hl_events_decode_portable(bytes, size, count, first, out, scratch);
+}
+
 int hl_events_in_order(const void *scratch) {
     const struct hl_event_model *model = scratch;
     return model->is_in_order != 0;
@@ -154,8 +186,8 @@ int hl_nodes_decode(const uint8_t *bytes, size_t size, uint32_t count, uint64_t 
     uint64_t pc = 0;
     int damaged = 0;
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t up = get(&at, end, &damaged), distance = up >> 1;
-        pc += hl_unzigzag(get(&at, end, &damaged));
+        uint64_t up = get(&at, end, &damaged, 0), distance = up >> 1;
+        pc += hl_unzigzag(get(&at, end, &damaged, 0));
         if (distance == 0 || distance > first + i) return -1;
         uint64_t parent = first + i - distance;
         out[i] = (struct hl_node){

@@ -37,6 +37,10 @@ struct Random: RandomNumberGenerator {
         records[count].size = 0xfeed
         let result = unsafe hl_events_decode(bytes, bytes.count, UInt32(count), first, &records, decoder.bytes)
         #expect(records[count].size == 0xfeed, "nothing is written behind the last record")
+        var others = [hl_record](repeating: hl_record(), count: count + 1)
+        let other = unsafe hl_events_decode_portable(bytes, bytes.count, UInt32(count), first, &others, decoder.bytes)
+        #expect(other == result)
+        if result == 0 { #expect(same(Array(others.prefix(count)), Array(records.prefix(count))), "decoded without pext") }
         return result == 0 ? Array(records.prefix(count)) : nil
     }
 

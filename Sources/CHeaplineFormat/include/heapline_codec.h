@@ -26,6 +26,9 @@ size_t hl_events_encode(const struct hl_record *_Nonnull records, uint32_t count
 // field). Returns 0, or -1 when the bytes are damaged. `scratch` as for hl_events_encode, but not the same memory.
 int hl_events_decode(const uint8_t *_Nonnull bytes, size_t size, uint32_t count, uint64_t first,
                      struct hl_record *_Nonnull out, void *_Nonnull scratch);
+// The same without the instructions that not every processor has.
+int hl_events_decode_portable(const uint8_t *_Nonnull bytes, size_t size, uint32_t count, uint64_t first,
+                              struct hl_record *_Nonnull out, void *_Nonnull scratch);
 // Whether the records that were decoded last with this scratch never go back: neither in time nor, at one moment, from an allocation to a
 // free. So it is but where a core did both in one tick, or the file is not what a recorder wrote.
 int hl_events_in_order(const void *_Nonnull scratch);

@@ -21,7 +21,7 @@
 // sizes need not be powers of two: a shard grows by a fifth when it is 70 % full, and only that shard is in memory twice
 // while it does. So for each block there are at most (32 + 16/15) / 0.583 = 57 bytes, and 6 more while a shard grows. Fuller tables were
 // measured: from 75 % on so many groups have been passed that looking further costs more than the memory saves. Shards of up to
-// 1 MiB double, so a table may have 16 MiB whatever is in it.
+// 4 MiB double, which is quicker, as is a search in what is half empty; so a table may have 65 MB whatever is in it.
 
 internal import CHeaplineFormat
 internal import Glibc
@@ -40,7 +40,7 @@ struct LiveBlock: BitwiseCopyable {
 /// Safe because slots are reached by home < groups, wrapped increments and bits below 15 only, and all memory is private.
 @safe
 struct LiveTable: ~Copyable {
-    @safe private struct Shard: BitwiseCopyable {
+    @safe fileprivate struct Shard: BitwiseCopyable {
         var slots: UnsafeMutablePointer<LiveBlock>  // the start of one piece of memory …
         var tags: UnsafeMutablePointer<UInt8>  // … whose end these are
         var groups: UInt32
@@ -53,9 +53,11 @@ struct LiveTable: ~Copyable {
     private static let groupTags = 16
     private static let passed = 15  // the tag byte that counts
     private static let firstGroups: UInt32 = 4
-    private static let fewGroups: UInt32 = 4096  // 16 MiB in all shards
+    private static let fewGroups: UInt32 = 16384  // 65 MB in all shards
 
     private let shards: UnsafeMutablePointer<Shard>
+    /// How often a shard has grown.
+    private(set) var growths = 0
 
     init() {
         unsafe shards = .allocate(capacity: Self.shardCount)
@@ -76,57 +78,59 @@ struct LiveTable: ~Copyable {
         return sum
     }
 
-    /// Starts loading the tags among which the block of this hash is or would be.
-    @inline(__always)
-    func prefetchTags(_ hash: UInt64) {
-        let shard = unsafe shards + Self.shard(hash)
-        let group = unsafe Int(Self.home(hash, shard.pointee.groups))
-        unsafe hl_prefetch(shard.pointee.tags + group &* Self.groupTags)
+    /// Where the search for an address begins, worked out ahead of its use. Good while ``growths`` stays the same.
+    @safe struct Place: BitwiseCopyable {
+        fileprivate var tags: UnsafeMutablePointer<UInt8>
+        fileprivate var slots: UnsafeMutablePointer<LiveBlock>
+        fileprivate var shard: UnsafeMutablePointer<Shard>
+        fileprivate var tag: UInt8
     }
 
-    /// Starts loading the block of this hash, or the slot for it when it `isNew`; its tags have been loaded. Worth it once the table is
+    @inline(__always)
+    func place(_ address: UInt64) -> Place {
+        let hash = Self.hash(address)
+        let shard = unsafe shards + Self.shard(hash)
+        let group = unsafe Int(Self.home(hash, shard.pointee.groups))
+        return unsafe Place(
+            tags: shard.pointee.tags + group &* Self.groupTags, slots: shard.pointee.slots + group &* Self.groupSlots, shard: shard,
+            tag: Self.tag(hash))
+    }
+
+    /// Starts loading the tags among which the block of this place is or would be.
+    @inline(__always)
+    func prefetchTags(_ place: Place) { unsafe hl_prefetch(place.tags) }
+
+    /// Starts loading the block of this place, or the slot for it when it `isNew`; its tags have been loaded. Worth it once the table is
     /// larger than the caches.
     @inline(__always)
-    func prefetch(_ hash: UInt64, isNew: Bool) {
-        let shard = unsafe shards + Self.shard(hash)
-        var group = unsafe Int(Self.home(hash, shard.pointee.groups))
-        let wanted = isNew ? 0 : Self.tag(hash)
-        var found = unsafe hl_match15(shard.pointee.tags + group &* Self.groupTags, wanted)
-        if found == 0 {
-            // Then it is mostly in the next one.
-            group = unsafe group &+ 1 == Int(shard.pointee.groups) ? 0 : group &+ 1
-            found = unsafe hl_match15(shard.pointee.tags + group &* Self.groupTags, wanted)
-        }
-        let slot = (found | 1 << 14).trailingZeroBitCount
-        unsafe hl_prefetch(shard.pointee.slots + (group &* Self.groupSlots &+ slot))
+    func prefetch(_ place: Place, isNew: Bool) {
+        // None: it lies further on, mostly in the next group.
+        let found = unsafe hl_match15(place.tags, isNew ? 0 : place.tag) | 1 << Self.groupSlots
+        unsafe hl_prefetch(place.slots + found.trailingZeroBitCount)
     }
 
     /// Adds a block unless one is alive at its address.
     ///
-    /// - Returns: whether it was added.
+    /// - Returns: whether it was added; also false when the table has to grow first, which ``insert(_:replaced:)`` does.
     @inline(__always)
-    mutating func insertNew(_ block: LiveBlock, _ hash: UInt64) -> Bool {
-        let shard = unsafe shards + Self.shard(hash)
-        let group = unsafe Int(Self.home(hash, shard.pointee.groups))
-        let bytes = unsafe shard.pointee.tags + group &* Self.groupTags
-        let tag = Self.tag(hash)
+    mutating func insertNew(_ block: LiveBlock, _ place: Place) -> Bool {
+        guard unsafe place.shard.pointee.count < place.shard.pointee.limit else { return false }
         // Nearly always: nothing looks like it, nobody passed, there is room.
-        let empty = unsafe hl_match15(bytes, 0)
-        guard unsafe hl_match15(bytes, tag) == 0, unsafe bytes[Self.passed] == 0, empty != 0,
-            unsafe shard.pointee.count < shard.pointee.limit
-        else { return insertNewSlowly(block, hash) }
+        let empty = unsafe hl_match15(place.tags, 0)
+        guard unsafe hl_match15(place.tags, place.tag) == 0, unsafe place.tags[Self.passed] == 0, empty != 0
+        else { return insertNewSlowly(block) }
         let slot = empty.trailingZeroBitCount
-        unsafe bytes[slot] = tag
-        unsafe shard.pointee.slots[group &* Self.groupSlots &+ slot] = block
-        unsafe shard.pointee.count &+= 1
+        unsafe place.tags[slot] = place.tag
+        unsafe place.slots[slot] = block
+        unsafe place.shard.pointee.count &+= 1
         return true
     }
 
     @inline(never)
-    private mutating func insertNewSlowly(_ block: LiveBlock, _ hash: UInt64) -> Bool {
+    private mutating func insertNewSlowly(_ block: LiveBlock) -> Bool {
+        let hash = Self.hash(block.address)
         let shard = unsafe shards + Self.shard(hash)
         if unsafe find(block.address, hash, shard) >= 0 { return false }
-        if unsafe shard.pointee.count >= shard.pointee.limit { grow(Self.shard(hash)) }
         unsafe Self.put(block, hash, shard)
         unsafe shard.pointee.count &+= 1
         return true
@@ -137,43 +141,48 @@ struct LiveTable: ~Copyable {
     /// - Returns: whether one was replaced.
     @inline(never)
     mutating func insert(_ block: LiveBlock, replaced old: inout LiveBlock) -> Bool {
+        if insertNew(block, place(block.address)) { return false }
         let hash = Self.hash(block.address)
-        if insertNew(block, hash) { return false }
         let shard = unsafe shards + Self.shard(hash)
-        let place = unsafe find(block.address, hash, shard)
-        unsafe old = shard.pointee.slots[place]
-        unsafe shard.pointee.slots[place] = block
-        return true
+        let slot = unsafe find(block.address, hash, shard)
+        if slot >= 0 {
+            unsafe old = shard.pointee.slots[slot]
+            unsafe shard.pointee.slots[slot] = block
+            return true
+        }
+        grow(Self.shard(hash))
+        unsafe Self.put(block, hash, shard)
+        unsafe shard.pointee.count &+= 1
+        return false
     }
 
-    /// Takes out the block at `address` and puts it into `block`.
+    /// Takes out the block at `address`, whose place is given, and puts it into `block`.
     ///
     /// - Returns: whether there was one.
     @inline(__always)
-    mutating func remove(_ address: UInt64, _ hash: UInt64, into block: inout LiveBlock) -> Bool {
-        let shard = unsafe shards + Self.shard(hash)
-        let group = unsafe Int(Self.home(hash, shard.pointee.groups))
-        let bytes = unsafe shard.pointee.tags + group &* Self.groupTags
+    mutating func remove(_ address: UInt64, _ place: Place, into block: inout LiveBlock) -> Bool {
         // Nearly always the first that looks like it in its home is it.
-        let found = unsafe hl_match15(bytes, Self.tag(hash))
+        let found = unsafe hl_match15(place.tags, place.tag)
         let slot = (found | 1 << 14).trailingZeroBitCount
-        let place = unsafe shard.pointee.slots + (group &* Self.groupSlots &+ slot)
-        guard found != 0, unsafe place.pointee.address == address else { return removeSlowly(address, hash, into: &block) }
-        unsafe block = place.pointee
-        unsafe bytes[slot] = 0
-        unsafe shard.pointee.count &-= 1
+        let candidate = unsafe place.slots + slot
+        guard found != 0, unsafe candidate.pointee.address == address else { return remove(address, into: &block) }
+        unsafe block = candidate.pointee
+        unsafe place.tags[slot] = 0
+        unsafe place.shard.pointee.count &-= 1
         return true
     }
 
+    /// The same for callers without the place.
     @inline(never)
-    private mutating func removeSlowly(_ address: UInt64, _ hash: UInt64, into block: inout LiveBlock) -> Bool {
+    mutating func remove(_ address: UInt64, into block: inout LiveBlock) -> Bool {
+        let hash = Self.hash(address)
         let shard = unsafe shards + Self.shard(hash)
-        let place = unsafe find(address, hash, shard)
-        guard place >= 0 else { return false }
-        unsafe block = shard.pointee.slots[place]
+        let slot = unsafe find(address, hash, shard)
+        guard slot >= 0 else { return false }
+        unsafe block = shard.pointee.slots[slot]
         let tags = unsafe shard.pointee.tags
-        let group = place / Self.groupSlots
-        unsafe tags[group &* Self.groupTags &+ (place &- group &* Self.groupSlots)] = 0
+        let group = slot / Self.groupSlots
+        unsafe tags[group &* Self.groupTags &+ (slot &- group &* Self.groupSlots)] = 0
         var at = unsafe Int(Self.home(hash, shard.pointee.groups))
         while at != group {
             let passed = unsafe tags + (at &* Self.groupTags &+ Self.passed)
@@ -182,12 +191,6 @@ struct LiveTable: ~Copyable {
         }
         unsafe shard.pointee.count &-= 1
         return true
-    }
-
-    /// The same for callers without the hash.
-    @inline(never)
-    mutating func remove(_ address: UInt64, into block: inout LiveBlock) -> Bool {
-        remove(address, Self.hash(address), into: &block)
     }
 
     /// Whether a block is alive at `address`.
@@ -312,9 +315,7 @@ struct LiveTable: ~Copyable {
 
     /// 1 to 255, from bits that home does not depend on.
     @inline(__always)
-    private static func tag(_ hash: UInt64) -> UInt8 {
-        UInt8(truncatingIfNeeded: ((hash >> 5 & 0xff) &* 255) >> 8) &+ 1
-    }
+    private static func tag(_ hash: UInt64) -> UInt8 { max(UInt8(truncatingIfNeeded: hash >> 8), 1) }
 
     private static func bytes(_ groups: UInt32) -> Int {
         Int(groups) * (groupSlots * MemoryLayout<LiveBlock>.stride + groupTags)
@@ -349,8 +350,9 @@ struct LiveTable: ~Copyable {
     @inline(never)
     private mutating func grow(_ index: Int) {
         let old = unsafe shards[index]
-        // By a fifth; from small beginnings by more, so that small shards do not crawl: on the way to a million blocks, clearing the memory of all
-        // steps took longer than filling it. Multiples of 4 keep tags aligned.
+        growths += 1
+        // By a fifth; as long as they are small by more: on the way to a million blocks, clearing the memory of all small steps took longer than
+        // filling it. Multiples of 4 keep tags aligned.
         unsafe shards[index] = Self.make((old.groups + (old.groups < Self.fewGroups ? old.groups : old.groups / 5)) & ~3)
         unsafe shards[index].count = old.count
         Self.forEach(old) { unsafe Self.put($0, Self.hash($0.address), shards + index) }

@@ -117,7 +117,7 @@ struct ProcessHistory: ~Copyable {
     ///
     /// They pass in batches, each in four steps:
     ///
-    ///   two batches ahead   hash      asks for the tags in the table
+    ///   two batches ahead   locate    works out where their blocks are to be searched, and asks for the tags there
     ///   one batch ahead     ask       asks for the blocks that the tags lead to
     ///                       match     puts blocks into the table and takes them out
     ///                       account   changes the sums
@@ -128,24 +128,26 @@ struct ProcessHistory: ~Copyable {
         events &+= UInt64(records.count)
         // A small table is in a cache anyway.
         let isLarge = liveBlocks > 8192
-        unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: Self.hashRing) { ring in
+        unsafe withUnsafeTemporaryAllocation(of: LiveTable.Place.self, capacity: Self.placeRing) { ring in
             unsafe withUnsafeTemporaryAllocation(of: LiveBlock.self, capacity: Self.batch) { ends in
-                let hashes = ring.baseAddress!
+                let places = ring.baseAddress!
                 let ended = ends.baseAddress!
-                unsafe hash(records, 0..<2 * Self.batch, hashes, isLarge)
-                if isLarge { unsafe ask(records, 0..<Self.batch, hashes) }
+                unsafe locate(records, 0..<2 * Self.batch, places, isLarge)
+                if isLarge { unsafe ask(records, 0..<Self.batch, places) }
                 var start = 0
                 while start < records.count {
                     let end = min(start &+ Self.batch, records.count)
-                    unsafe hash(records, start &+ 2 &* Self.batch..<start &+ 3 &* Self.batch, hashes, isLarge)
-                    if isLarge { unsafe ask(records, end..<end &+ Self.batch, hashes) }
+                    unsafe locate(records, start &+ 2 &* Self.batch..<start &+ 3 &* Self.batch, places, isLarge)
+                    if isLarge { unsafe ask(records, end..<end &+ Self.batch, places) }
                     while start < end {
-                        let stop = unsafe match(records, start..<end, hashes, ended)
+                        let stop = unsafe match(records, start..<end, places, ended)
                         unsafe account(records, start..<stop, ended, &shared)
                         start = stop
                         guard start < end else { break }
+                        let growths = live.growths
                         unsafe one(records[start], &shared)
                         start &+= 1
+                        if live.growths != growths { unsafe locate(records, start..<end &+ 2 &* Self.batch, places, false) }
                     }
                 }
             }
@@ -154,31 +156,31 @@ struct ProcessHistory: ~Copyable {
 
     // As many as can be on their way from memory at once. What is known of a record stands at its index modulo these.
     private static let batch = 16
-    private static let hashRing = 4 * batch
+    private static let placeRing = 4 * batch
 
     @inline(__always)
-    private func hash(
-        _ records: UnsafeBufferPointer<hl_record>, _ range: Range<Int>, _ hashes: UnsafeMutablePointer<UInt64>, _ isLarge: Bool
+    private func locate(
+        _ records: UnsafeBufferPointer<hl_record>, _ range: Range<Int>, _ places: UnsafeMutablePointer<LiveTable.Place>, _ isLarge: Bool
     ) {
         var index = range.lowerBound
         let end = min(range.upperBound, records.count)
         while index < end {
-            let hash = unsafe LiveTable.hash(records[index].address)
-            unsafe hashes[index & (Self.hashRing - 1)] = hash
-            if isLarge { live.prefetchTags(hash) }
+            let place = live.place(unsafe records[index].address)
+            unsafe places[index & (Self.placeRing - 1)] = place
+            if isLarge { live.prefetchTags(place) }
             index &+= 1
         }
     }
 
     @inline(__always)
     private func ask(
-        _ records: UnsafeBufferPointer<hl_record>, _ range: Range<Int>, _ hashes: UnsafeMutablePointer<UInt64>
+        _ records: UnsafeBufferPointer<hl_record>, _ range: Range<Int>, _ places: UnsafeMutablePointer<LiveTable.Place>
     ) {
         var index = range.lowerBound
         let end = min(range.upperBound, records.count)
         while index < end {
             let isNew = unsafe records[index].time_kind & 0xff == UInt64(HL_KIND_ALLOC.rawValue)
-            live.prefetch(unsafe hashes[index & (Self.hashRing - 1)], isNew: isNew)
+            live.prefetch(unsafe places[index & (Self.placeRing - 1)], isNew: isNew)
             index &+= 1
         }
     }
@@ -189,7 +191,7 @@ struct ProcessHistory: ~Copyable {
     /// - Parameter ended: gets the blocks that were freed, and the sites of those that were allocated.
     @inline(never)
     private mutating func match(
-        _ records: UnsafeBufferPointer<hl_record>, _ range: Range<Int>, _ hashes: UnsafeMutablePointer<UInt64>,
+        _ records: UnsafeBufferPointer<hl_record>, _ range: Range<Int>, _ places: UnsafeMutablePointer<LiveTable.Place>,
         _ ended: UnsafeMutablePointer<LiveBlock>
     ) -> Int {
         guard weight == nil else { return range.lowerBound }
@@ -199,9 +201,9 @@ struct ProcessHistory: ~Copyable {
         var index = range.lowerBound
         while index < range.upperBound {
             let record = unsafe records.baseAddress! + index
-            let place = unsafe ended + (index & (Self.batch - 1))
+            let end = unsafe ended + (index & (Self.batch - 1))
             let address = unsafe record.pointee.address
-            let hash = unsafe hashes[index & (Self.hashRing - 1)]
+            let place = unsafe places[index & (Self.placeRing - 1)]
             let ticks = unsafe record.pointee.time_kind >> 8
             let thread = unsafe record.pointee.thread
             guard ticks < endTicks, ticks > settledTicks || settledTicks == 0, Int(thread) < threadCount else { return index }
@@ -211,10 +213,10 @@ struct ProcessHistory: ~Copyable {
                 guard address != 0, stack < nodeCount, siteOf[stack] != 0 else { return index }
                 let site = siteOf[stack] &- 1
                 let block = unsafe LiveBlock(address: address, size: record.pointee.size, stamp: ticks << 8, site: site, thread: thread)
-                guard live.insertNew(block, hash) else { return index }
-                unsafe place.pointee.site = site
+                guard live.insertNew(block, place) else { return index }
+                unsafe end.pointee.site = site
             case HL_KIND_FREE.rawValue:
-                guard unsafe record.pointee.stack == HL_ROOT_NONE.rawValue, unsafe live.remove(address, hash, into: &place.pointee)
+                guard unsafe record.pointee.stack == HL_ROOT_NONE.rawValue, unsafe live.remove(address, place, into: &end.pointee)
                 else { return index }
             default:
                 return index

@@ -73,9 +73,9 @@ private struct BlockPairing: ~Copyable {
     ) -> Bool {
         for index in 0..<records.count {
             if index &+ Self.farAhead < records.count {
-                unsafe live.prefetchTags(LiveTable.hash(records[index &+ Self.farAhead].address))
+                live.prefetchTags(live.place(unsafe records[index &+ Self.farAhead].address))
                 let near = unsafe records[index &+ Self.ahead]
-                live.prefetch(LiveTable.hash(near.address), isNew: near.time_kind & 0xff == UInt64(HL_KIND_ALLOC.rawValue))
+                live.prefetch(live.place(near.address), isNew: near.time_kind & 0xff == UInt64(HL_KIND_ALLOC.rawValue))
             }
             let record = unsafe records[index]
             if record.time_kind >> 8 >= limit { return false }
@@ -92,7 +92,7 @@ private struct BlockPairing: ~Copyable {
         case HL_KIND_FREE.rawValue:
             if ticks <= inversions.lateUntil, isLateFree(record, ticks) { return }
             var block = Self.none
-            if live.remove(record.address, LiveTable.hash(record.address), into: &block) {
+            if live.remove(record.address, live.place(record.address), into: &block) {
                 body(.freed(told(block), at: clock.nanoseconds(ticks)))
             } else {
                 inversions.freedNothing(record.address, ticks, by: Int(record.thread))
@@ -135,7 +135,7 @@ private struct BlockPairing: ~Copyable {
             address: record.address, size: record.size, stamp: ticks << 8 | chain, site: siteOf[stack],
             thread: record.thread)
         var old = Self.none
-        if !live.insertNew(block, LiveTable.hash(block.address)), live.insert(block, replaced: &old) {
+        if !live.insertNew(block, live.place(block.address)), live.insert(block, replaced: &old) {
             inversions.replaced(old.address, ticks, owner: Int(old.thread))
             body(.freed(told(old), at: clock.nanoseconds(ticks)))
         }

@@ -5,7 +5,6 @@
 
 package import CHeaplineFormat
 package import HeaplineCollector
-internal import Synchronization
 
 package final class HeaplineSource: TraceSource {
     package let kind = TraceKind.heapline
@@ -39,7 +38,6 @@ package final class HeaplineSource: TraceSource {
         reader = ChunkReader(file)
         var (offset, start) = try reader.fileHeader()
         startUnixNanoseconds = start
-        var failure: TraceError?
         do throws(TraceError) {
             while true {
                 guard let chunk = try reader.chunk(at: offset) else {
@@ -50,11 +48,10 @@ package final class HeaplineSource: TraceSource {
                 offset = chunk.end
             }
         } catch {
-            failure = error
+            // All events passed so far lie before it: damage among them is the first there is. Else they are checked when they are read.
+            for chunk in streams.flatMap(\.chunks).sorted(by: { $0.offset < $1.offset }) { try reader.verify(chunk) }
+            throw error
         }
-        // All events passed so far lie before a failure: damage among them is the first there is.
-        try verifyEvents()
-        if let failure { throw failure }
         for index in processes.indices {
             processes[index].notes.sort { $0.ticks < $1.ticks }
             processes[index].resident.sort { $0.ticks < $1.ticks }
@@ -124,38 +121,6 @@ package final class HeaplineSource: TraceSource {
             try reader.verify(chunk)
             symbolChunks.append(chunk)
         }
-    }
-
-    /// Checks the checksums of all events, by far the most of a file, on all processors; of several damaged chunks the first is told.
-    private func verifyEvents() throws(TraceError) {
-        let chunks = streams.flatMap(\.chunks).sorted { $0.offset < $1.offset }
-        let bytes = chunks.reduce(0) { $0 + Int($1.header.stored_bytes) }
-        guard bytes > Self.fewBytes else {
-            for chunk in chunks { try reader.verify(chunk) }
-            return
-        }
-        let file = reader.file
-        let pieces = 4 * Processors.count
-        let failures = Failures()
-        Processors.forEach(pieces) { piece in
-            let reader = ChunkReader(file)
-            for chunk in chunks[chunks.count * piece / pieces..<chunks.count * (piece + 1) / pieces] {
-                do throws(TraceError) {
-                    try reader.verify(chunk)
-                } catch {
-                    failures.byOffset.withLock { $0[chunk.offset] = error }
-                    return
-                }
-            }
-        }
-        let found = failures.byOffset.withLock { $0 }
-        if let first = found.min(by: { $0.key < $1.key }) { throw first.value }
-    }
-
-    /// Files with fewer bytes of events are checked sooner than threads begin.
-    private static let fewBytes = 4 << 20
-    private final class Failures: Sendable {
-        let byOffset: Mutex<[UInt64: TraceError]> = Mutex([:])
     }
 
     private func takeNodes(_ chunk: Chunk) throws(TraceError) {

@@ -13,7 +13,11 @@ final class CompiledFixture {
     static let tools = SymbolizerTool(environment: SymbolizerOptions().environment)
     static let clang: String? = beside("swift", "clang") ?? tools.inPath("clang")
     static let swiftc: String? = tools.inPath("swiftc")
-    static let rustc: String? = tools.inPath("rustc")
+    /// Only one that runs: rustup leaves a rustc that finds no compiler when HOME is another's.
+    static let rustc: String? = tools.inPath("rustc").flatMap { path in
+        let process = ChildProcess(path: path, arguments: ["--version"], environment: SymbolizerOptions().childEnvironment)
+        return process.run(input: [], output: { _ in }) == nil ? path : nil
+    }
     static let objcopy: String? = beside("swift", "llvm-objcopy") ?? tools.inPath("objcopy")
     static let symbolizer: String? = tools.symbolizer()
 

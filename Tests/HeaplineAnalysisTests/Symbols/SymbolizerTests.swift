@@ -300,7 +300,7 @@ struct SymbolizerTests {
     }
 
     @Test(
-        "Rust names of both manglings are demangled", .enabled(if: CompiledFixture.rustc != nil, "needs rustc"),
+        "Rust names of both manglings are demangled", .enabled(if: CompiledFixture.rustc != nil, "needs a rustc that runs"),
         arguments: ["legacy", "v0"])
     func rust(mangling: String) throws {
         let fixture = try CompiledFixture()
