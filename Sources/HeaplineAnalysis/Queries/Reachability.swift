@@ -43,7 +43,10 @@ struct Reachability {
                 found.append(UInt32(block))
             }
         }
-        for value in roots.registers { if let block = Self.target(value, blocks) { mark(block) } }
+        for value in roots.registers {
+            if let block = Self.target(value, blocks) { mark(block) }
+            if let block = Self.taggedTarget(value, blocks) { mark(block) }
+        }
         let pieces = Self.pieces(image, blocks, roots, parts)
         targets.reserveCapacity(pieces.reduce(0) { $0 + $1.edges.count })
         firstEdge.reserveCapacity(blocks.count + 1)
@@ -99,15 +102,22 @@ struct Reachability {
             let isInBlock = source < blocks.count && blocks.address(source) <= address
             if isInBlock, blocks.address(source) == address { result.firstWords.append((UInt32(source), value)) }
             guard let target = target(value, blocks) else { return }
+            let tagged = taggedTarget(value, blocks)
             if isInBlock {
+                let isStack = stacks.contains { $0.start <= address && address < $0.end }
                 result.edges.append((UInt32(source), UInt32(target)))
-                if stacks.contains(where: { $0.start <= address && address < $0.end }) { result.marked.append(UInt32(target)) }
+                if isStack { result.marked.append(UInt32(target)) }
+                if let tagged {
+                    result.edges.append((UInt32(source), UInt32(tagged)))
+                    if isStack { result.marked.append(UInt32(tagged)) }
+                }
                 return
             }
             while part < parts.count, parts[part].end <= address { part += 1 }
             guard part < parts.count, parts[part].start <= address else { return }
             if parts[part].isLibc, isFreeChunk(value &- blocks.address(target), of: blocks.size(target)) { return }
             result.marked.append(UInt32(target))
+            if let tagged { result.marked.append(UInt32(tagged)) }
         }
         return result
     }
@@ -119,6 +129,14 @@ struct Reachability {
         let address = value & 0x0fff_ffff_ffff_ffff
         if value >> 60 & 8 != 0, value & 15 == 0, let block = blocks.index(at: address + 32) { return block }
         return blocks.block(holding: address)
+    }
+
+    /// The block that such a word of a string leads to as well, if it is none: Swift's enumerations mark pointers to objects in the same bit.
+    static func taggedTarget(_ value: UInt64, _ blocks: LiveSet) -> Int? {
+        guard value >> 60 & 8 != 0, value & 15 == 0 else { return nil }
+        let address = value & 0x0fff_ffff_ffff_ffff
+        guard blocks.index(at: address + 32) != nil else { return nil }
+        return blocks.index(at: address)
     }
 
     /// Whether a pointer of glibc's allocator at this place of a block means the free memory behind it: that is named by its header, whose

@@ -58,6 +58,7 @@ private struct Condensing {
             if let target = Reachability.target(value, blocks) {
                 if !isInBlock || seen[target] != UInt32(truncatingIfNeeded: source + 1) || stacks.contains(source) { isKept = true }
                 if isInBlock { seen[target] = UInt32(truncatingIfNeeded: source + 1) }
+                if Reachability.taggedTarget(value, blocks) != nil { isKept = true }
             }
             if isKept { pages.append(address, value) }
         }

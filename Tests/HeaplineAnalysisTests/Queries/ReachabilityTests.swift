@@ -188,6 +188,24 @@ import Testing
         }
     }
 
+    // An enumeration's tagged pointer to an object looks like a string whose storage is the block right behind it.
+    @Test(arguments: [true, false]) func taggedPointersLeadToTheirOwnBlock(_ isInBlock: Bool) throws {
+        var memory = Memory()
+        memory.areas = [
+            Self.area(Self.heap, Self.heap + 4096, HL_AREA_HEAP), Self.area(Self.data, Self.data + 4096, HL_AREA_DATA),
+        ]
+        let tagged = 0x8000_0000_0000_0000 | (Self.heap + 32)
+        if isInBlock {
+            memory.words[Self.data] = Self.heap + 96
+            memory.words[Self.heap + 112] = tagged
+        } else {
+            memory.words[Self.data] = tagged
+        }
+        let blocks = LiveSet([(Self.heap + 32, 24), (Self.heap + 64, 24), (Self.heap + 96, 24)])
+        let verdicts = Reachability(try #require(memory.image()), blocks).verdicts
+        #expect(verdicts == [.reachable, .reachable, isInBlock ? .reachable : .unreachable])
+    }
+
     // What the allocator of the C library notes of the free chunk behind a block looks like a pointer into the block.
     @Test func freeListsOfTheCLibraryDoNotCount() throws {
         for (flags, expected) in [(UInt32(0), DumpedBlock.Verdict.reachable), (UInt32(HL_AREA_LIBC), .unreachable)] {
