@@ -21,7 +21,7 @@ public enum RuntimeSuppressions {
         }
         // The stack must reach the loader or a thread's start: one that is cut may hide the program.
         let isWhole = frames.last.map {
-            isSystem($0) && ($0.function.hasPrefix("_dl_") || starts.contains($0.function))
+            isSystem($0) && ($0.function.hasPrefix("_dl_") || starts.contains(StackTrimming.base($0.function)))
         }
         if isWhole == true, frames.allSatisfy(isSystem) { return "the C and C++ libraries" }
         return nil

@@ -32,9 +32,10 @@ public enum StackTrimming {
     /// Whether a frame is start-up code of a program or thread.
     public static func isStart(_ frame: SymbolFrame) -> Bool { starts.contains(base(frame.function)) }
 
-    /// The name without parameters, version (`@…`) and clone suffixes.
-    private static func base(_ name: String) -> String {
+    /// The name without parameters, version (`@…`), clone suffixes, and what glibc puts before its internal names.
+    static func base(_ name: String) -> String {
         if name.hasPrefix("operator ") { return String(name.prefix { $0 != "(" }) }
+        let name = name.hasPrefix("__GI_") ? name.dropFirst(5) : name[...]
         return String(name.prefix { $0 != "(" && $0 != "@" && $0 != " " })
     }
 

@@ -181,5 +181,8 @@ import Testing
         #expect(StackTrimming.trim(frames).map(\.function) == ["Table::grow()", "malloc_wrapper", "main"])
         #expect(StackTrimming.trim([frame("malloc")]).map(\.function) == ["malloc"])
         #expect(StackTrimming.trim([]).isEmpty)
+        // As the debug information of the C library has it.
+        let thread = ["__GI___libc_malloc", "work", "start_thread", "__GI___clone3"].map(frame)
+        #expect(StackTrimming.trim(thread).map(\.function) == ["work"])
     }
 }

@@ -81,6 +81,12 @@ import Testing
         // What merely allocates for its caller is the caller's.
         let line = [frame("getline", "/lib/libc.so.6"), frame("main", "/opt/app")]
         #expect(RuntimeSuppressions.owner(of: line) == nil)
+        // A thread of the libraries alone, with the names that the C library's debug information has.
+        let thread = [
+            frame("calloc", "/lib/libc.so.6"), frame("timer_helper_thread", "/lib/libc.so.6"),
+            frame("start_thread", "/lib/libc.so.6"), frame("__GI___clone3", "/lib/libc.so.6"),
+        ]
+        #expect(RuntimeSuppressions.owner(of: thread) != nil)
         // A plugin's constructor under dlopen is the plugin's.
         let plugin = [
             frame("make", "/opt/plugin.so"), frame("call_init", "/lib64/ld-linux-x86-64.so.2"),
