@@ -9,6 +9,8 @@
 extension ShortName {
     /// Whether a name is Swift's: only there do dots join identifiers outside of brackets.
     static func isSwift(_ text: [UInt8]) -> Bool {
+        if text.starts(with: closure) || text.indices.contains(where: { text[$0...].starts(with: thunk) }) { return true }
+        if text.first == paren, text.indices.contains(where: { text[$0...].starts(with: part) }) { return true }
         var at = 0
         while at < text.count {
             let byte = text[at]
@@ -19,9 +21,13 @@ extension ShortName {
         return false
     }
 
+    // What Swift's names have without a dot: of the program's own closures, parts of async functions, and thunks.
+    private static let closure = Array("closure #".utf8)
+    private static let part = Array(" partial function for ".utf8)
+    private static let thunk = Array("reabstraction thunk helper".utf8)
+
     static func shortenSwift(_ text: [UInt8]) -> [UInt8] {
         // "(3) await resume partial function for f": a part of an async function.
-        let part = Array(" partial function for ".utf8)
         if text.first == paren, let at = text.indices.first(where: { text[$0...].starts(with: part) }) {
             return shortenSwift(Array(text[(at + part.count)...]))
         }
@@ -29,6 +35,8 @@ extension ShortName {
         var at = 0
         while at < text.count {
             let rest = text[at...]
+            // What it converts from and to are types.
+            if result.isEmpty, rest.starts(with: thunk) { return thunk }
             switch text[at] {
             case UInt8(ascii: ".") where at + 1 < text.count && isOperator(text[at + 1]):
                 // An operator function: its name may look like a bracket.

@@ -68,6 +68,16 @@ struct ShortNameTests {
             ),
             ("(3) await resume partial function for main.f() async -> ()", "main.f"),
             (
+                "(2) suspend resume partial function for closure #1 () async -> () in closure #1 (inout Swift.TaskGroup<()>) async -> () in main",
+                "closure #1 in closure #1 in main"
+            ),
+            ("closure #1 (Swift.Int) -> Swift.Int in f", "closure #1 in f"),
+            ("reabstraction thunk helper from @escaping @callee_guaranteed () -> () to @out ()", "reabstraction thunk helper"),
+            (
+                "function signature specialization <Arg[1] = [Constant Propagated Function : main]> of reabstraction thunk helper from @escaping @convention(thin) @async () -> () to @escaping @callee_guaranteed @async () -> (@out (), @error @owned Swift.Error)",
+                "reabstraction thunk helper"
+            ),
+            (
                 "partial apply forwarder for closure #1 () -> () in main.f() -> ()",
                 "partial apply forwarder for closure #1 in main.f"
             ),
