@@ -7,7 +7,7 @@ internal import HeaplineAnalysis
 extension TextReport {
     mutating func leaks(limit: Int) {
         let totals = history.totals
-        heading("Still alive at the end: \(about)\(units.bytes(totals.liveBytes ?? 0)) in \(Units.count(totals.liveBlocks, "block"))")
+        heading("\(alive): \(about)\(units.bytes(totals.liveBytes ?? 0)) in \(Units.count(totals.liveBlocks, "block"))")
         noStacksHint()
         replaced()
         verdicts()
@@ -40,10 +40,8 @@ extension TextReport {
     }
 
     private mutating func show(_ group: Leaks.Group, _ sum: Leaks.Sum) {
-        var age = "allocated at \(Units.duration(group.oldest))"
-        if group.newest != group.oldest { age += " … \(Units.duration(group.newest))" }
-        let threads = group.threads.prefix(3).map { report.trace.processes[$0.process].threadName($0.index) }
-        age += ", by " + threads.joined(separator: ", ") + (group.threads.count > 3 ? ", …" : "")
+        let (oldest, newest) = (Units.duration(group.oldest), Units.duration(group.newest))
+        let age = "allocated at " + (oldest == newest ? oldest : "\(oldest) … \(newest)") + ", by " + names(of: group.threads)
         lines.append("")
         lines.append(
             "  " + style.bold(about + units.bytes(sum.bytes)) + plusMinus(bytes: tree.sites[group.site].standardErrors?.liveBytes) + "  in "
@@ -55,6 +53,18 @@ extension TextReport {
         }
         stack(tree.sites[group.site].node, indent: "      ")
         freedBy(group.site, indent: "      ")
+    }
+
+    /// The first three; threads of one name are told apart by their numbers, as in the table of threads.
+    private func names(of threads: [Leaks.ThreadKey]) -> String {
+        let names = threads.map { report.trace.processes[$0.process].threadName($0.index) }
+        let isAmbiguous = Set(names).count < names.count
+        let shown = zip(threads, names).prefix(3).map { key, name in
+            let thread = history.threads.first { $0.process == key.process && $0.index == key.index }
+            guard isAmbiguous, let thread, thread.tid != 0 else { return name }
+            return "\(name) (\(thread.tid))"
+        }
+        return shown.joined(separator: ", ") + (threads.count > 3 ? ", …" : "")
     }
 
     /// What was alive in program images that another one replaced.
@@ -112,7 +122,8 @@ extension TextReport {
     }
 
     private func whyNot(_ process: Int) -> String? {
-        switch report.trace.processes[process].ending?.reason {
+        if moment != nil { return "its memory was searched later than that, if at all; leave out --at for the end" }
+        return switch report.trace.processes[process].ending?.reason {
         case .killed: "the program was killed"
         case .detached: "the program was still running"
         case .exited: "its memory was not searched (--no-verdicts, or an end that cannot be seen)"

@@ -14,7 +14,7 @@ extension TextReport {
         title(main)
         numbers()
         if report.mode != .count && report.mode != .off {
-            alive(limit: style.limit ?? 5)
+            stillAlive(limit: style.limit ?? 5)
             if report.mode != .leaks {
                 peak(limit: style.limit ?? 3)
                 hot(limit: style.limit ?? 3)
@@ -97,8 +97,8 @@ extension TextReport {
         return rows
     }
 
-    private mutating func alive(limit: Int) {
-        heading("Still alive at the end")
+    private mutating func stillAlive(limit: Int) {
+        heading(alive)
         noStacksHint()
         let groups = report.leaks.groups.prefix(limit)
         if groups.isEmpty { lines.append("  nothing") }
@@ -175,7 +175,7 @@ extension TextReport {
             ])
         }
         lines += table.lines(style)
-        if report.processes.count > limit { lines.append(style.dim("  \(report.processes.count - limit) more")) }
+        if report.processes.count > limit { lines.append(style.dim("  \(report.processes.count - limit) more; --limit \(report.processes.count) shows all")) }
     }
 
     // MARK: Trust
@@ -241,7 +241,7 @@ extension TextReport {
         case .problem(let text):
             let who = gap.process.flatMap { report.processes.count > 1 ? report.trace.processes[$0] : nil }
             return ((who.map { "\($0.name) (pid \($0.pid)): " } ?? "") + text, nil)
-        case .stoppedEarly: return ("only events up to the chosen moment were counted", nil)
+        case .stoppedEarly: return ("only events up to \(moment ?? "the chosen moment") were counted", nil)
         }
     }
 }

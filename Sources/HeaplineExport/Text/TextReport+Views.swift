@@ -56,6 +56,7 @@ extension TextReport {
                     + (group.longestChain >= 255 ? "255 or more" : String(group.longestChain)))
             stack(tree.sites[group.site].node, indent: "      ")
         }
+        moreStacks(groups.count, shown: min(limit, groups.count))
     }
 
     // MARK: Tables
@@ -157,7 +158,8 @@ extension TextReport {
         let types = report.types
         heading(types.isExamined ? "Live blocks by type" : "Live blocks by size class")
         if !types.isExamined {
-            lines.append(style.dim("  no types are known: they come from the search of the program's memory at its end (--verdicts)"))
+            let why = moment.map { "; leave out --at: this is the heap at \($0)" } ?? " (--verdicts)"
+            lines.append(style.dim("  no types are known: they come from the search of the program's memory at its end\(why)"))
         }
         let hasLeaks = types.groups.contains { $0.leakedBlocks > 0 }
         var table = TextTable(["bytes", "blocks"] + (hasLeaks ? ["lost"] : []) + ["type"])
@@ -165,7 +167,7 @@ extension TextReport {
         for group in types.groups.prefix(limit) {
             var row = [units.bytes(group.bytes), Units.count(group.blocks)]
             if hasLeaks { row.append(group.leakedBlocks > 0 ? Units.count(group.leakedBlocks) : "") }
-            table.add(row + [group.kind == .size ? style.dim("up to \(group.name) B") : String(group.name.prefix(120))])
+            table.add(row + [group.kind == .size ? style.dim("up to \(UInt64(group.name).map { Units.count($0) } ?? group.name) B") : Self.cut(group.name)])
         }
         lines += table.lines(style)
         if types.groups.count > limit {
@@ -173,14 +175,22 @@ extension TextReport {
         }
     }
 
+    /// Names of generic types can be as long as a page; whole they are in the JSON.
+    private static func cut(_ name: String) -> String { name.count > 120 ? name.prefix(119) + "…" : name }
+
     mutating func log() {
         heading("Log")
         let all = report.trace.log
         let isMany = report.processes.count > 1
-        for line in all.prefix(style.limit ?? .max) {
+        if all.isEmpty { lines.append("  nothing") }
+        let limit = style.limit ?? .max
+        let times = all.prefix(limit).map { Units.duration($0.time) }
+        let width = times.map(\.count).max() ?? 0
+        for (line, time) in zip(all, times) {
             let who = isMany ? "[\(report.trace.processes[line.process].pid)] " : ""
-            lines.append("  " + style.dim(Units.duration(line.time)) + "  " + who + line.text)
+            lines.append("  " + String(repeating: " ", count: width - time.count) + style.dim(time) + "  " + who + line.text)
         }
+        if all.count > limit { lines.append(style.dim("  \(all.count - limit) more; --limit \(all.count) shows all")) }
     }
 }
 

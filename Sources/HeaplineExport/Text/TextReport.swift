@@ -22,6 +22,13 @@ struct TextReport {
     var history: History { report.history }
     var tree: CallTree { report.tree }
     var units: Units { style.units }
+    /// Up to when events were counted, if the trace goes on after that.
+    var moment: String? {
+        guard let until = history.options.until, history.gaps.contains(where: { $0.kind == .stoppedEarly }) else { return nil }
+        return Units.duration(until)
+    }
+    /// The heading of what is alive, which says when.
+    var alive: String { moment.map { "Alive at \($0)" } ?? "Still alive at the end" }
     /// Says that a number is an estimate.
     var about: String { report.mode == .sample ? "≈ " : "" }
 

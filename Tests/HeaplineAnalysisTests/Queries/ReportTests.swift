@@ -11,10 +11,10 @@ import Testing
 @testable import HeaplineAnalysis
 
 @Suite struct ReportTests {
-    private func report(_ script: TraceScript, _ body: (Report) throws -> Void) throws {
+    private func report(_ script: TraceScript, until: UInt64? = nil, _ body: (Report) throws -> Void) throws {
         var symbols = SymbolizerOptions()
         symbols.tool = .none
-        try script.withTrace { try body(try Report($0, symbols: symbols)) }
+        try script.withTrace { try body(try Report($0, options: HistoryOptions(until: until), symbols: symbols)) }
     }
 
     private func json(_ report: Report, limit: Int? = nil) throws -> [String: Any] {
@@ -106,6 +106,47 @@ import Testing
             let json = try json(report)
             #expect((json["lossesByCause"] as? [String: Any])?["noSpace"] as? Int == 12)
             #expect((json["recording"] as? [String: Any])?["complete"] as? Bool == false)
+        }
+    }
+
+    @Test func theMomentAskedForIsNamed() throws {
+        try report(script, until: 2500) { report in
+            for view in [ReportView.summary, .leaks] {
+                let text = report.text(view)
+                #expect(text.contains("Alive at 2.50 µs") && !text.contains("at the end"), "\(text)")
+            }
+            for view in [ReportView.leaks, .types] { #expect(report.text(view).contains("leave out --at"), "\(view)") }
+        }
+        // The same moments are the whole run's when nothing comes after them.
+        try report(script, until: 1 << 40) { #expect($0.text(.leaks).contains("Still alive at the end")) }
+    }
+
+    @Test func whoAndWhenIsSaidOnce() throws {
+        var script = script
+        script.processes[0].notes += [
+            (HL_NOTE_THREAD, 1, Payload.thread(0, tid: 70, "worker")),
+            (HL_NOTE_THREAD, 2, Payload.thread(1, tid: 71, "worker")),
+        ]
+        script.events = (0..<2).map { index in
+            Event(
+                ticks: 5_000_000 + UInt64(index), kind: HL_KIND_ALLOC, address: 0x100 + UInt64(index) * 0x1000, size: 1000, stack: 17,
+                thread: index)
+        }
+        script.processes[0].counts = nil
+        try report(script) { report in
+            let text = report.text(.leaks)
+            #expect(text.contains("allocated at 5.00 ms, by worker (70), worker (71)\n"), "\(text)")
+            #expect(report.text(.types).contains("up to 1,008 B"))
+        }
+    }
+
+    @Test func listsSayWhatTheyLeaveOut() throws {
+        var script = script
+        script.processes[0].notes += (0..<3).map { (HL_NOTE_MARK, UInt64($0), Array("mark \($0)".utf8)) }
+        try report(script) { report in
+            let all = report.trace.log.count
+            let text = report.text(.log, TextStyle(limit: 1))
+            #expect(text.contains("\(all - 1) more; --limit \(all) shows all"), "\(text)")
         }
     }
 
