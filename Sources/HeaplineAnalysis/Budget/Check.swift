@@ -125,7 +125,8 @@ public struct Check: Sendable {
         }
         let modes = tree.history.trace.processes.map(\.mode)
         let isHeld = budget.kind == .leaked ? !modes.contains(.count) : !modes.contains { $0 == .count || $0 == .leaks }
-        guard isHeld, tree.hasStacks || tree.sites.isEmpty else { throw cannot(budget, tree) }
+        let isKnown = budget.kind != .temporary || !modes.contains(.sample)
+        guard isHeld, isKnown, tree.hasStacks || tree.sites.isEmpty else { throw cannot(budget, tree) }
         // Each frame is looked at once, whatever the number of stacks it is in.
         let isNamed = tree.frames.map { Budget.names(function, $0) }
         let contains = { (node: Int) -> Bool in

@@ -114,7 +114,7 @@ final class ActivityRecorder {
         for index in 0..<shared.sites.count {
             let sums = shared.sites[index]
             var now = Before(
-                allocations: sums.allocations / unit, bytes: sums.bytes / unit, temporary: sums.temporary / unit)
+                allocations: sums.allocations / unit, bytes: sums.bytes / unit, temporary: unit == 1 ? sums.temporary : 0)
             if departed.isEmpty || !departed.contains(shared.siteKeys[index].process) {
                 now.liveBlocks = sums.liveBlocks / unit
                 now.liveBytes = sums.liveBytes / unit

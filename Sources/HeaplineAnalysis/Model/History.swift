@@ -133,7 +133,8 @@ public struct Totals: Sendable, Hashable {
     public var peakBlocks: UInt64?
     /// When that was; nil in modes count and leaks.
     public var peakTime: UInt64?
-    /// Blocks freed before their thread's next allocation; nil unless every event was recorded (estimated in mode sample).
+    /// Blocks freed before their thread's next allocation; nil unless every event was recorded: what came
+    /// between is not in a sample, and sums of stacks and threads are 0 then.
     public var temporaryAllocations: UInt64?
     /// Frees of blocks that the recording does not know: allocated before it began, or by a parent before fork. They
     /// are in no other sum.

@@ -179,7 +179,7 @@ final class HistoryBuilder {
             totals.peakBytes = history.peakBytes / unit
             totals.peakBlocks = history.peakBlocks / unit
             totals.peakTime = history.peakBytes > 0 ? process.clock.nanoseconds(history.peakTicks) : nil
-            totals.temporaryAllocations = history.temporary / unit
+            totals.temporaryAllocations = nil
             totals.unknownFrees = 0
         default:
             totals.allocations = counts.allocations
@@ -219,7 +219,7 @@ final class HistoryBuilder {
                     id: index, process: Int(key.process), stack: Int(key.stack), allocations: sums.allocations / unit,
                     bytes: sums.bytes / unit, liveBlocks: sums.liveBlocks / unit, liveBytes: sums.liveBytes / unit,
                     peakBlocks: sums.peakBlocks / unit, peakBytes: sums.peakBytes / unit,
-                    temporary: sums.temporary / unit, standardErrors: errors))
+                    temporary: unit == 1 ? sums.temporary : 0, standardErrors: errors))
         }
         return result
     }
@@ -236,7 +236,7 @@ final class HistoryBuilder {
                         process: process.id, index: index, name: process.threadName(index), tid: known.tid,
                         isTask: known.isTask, allocations: sums.allocations / unit, bytes: sums.bytes / unit,
                         frees: sums.frees / unit, foreignFrees: sums.foreignFrees / unit,
-                        temporary: sums.temporary / unit, liveBlocks: sums.liveBlocks / unit,
+                        temporary: unit == 1 ? sums.temporary : 0, liveBlocks: sums.liveBlocks / unit,
                         liveBytes: sums.liveBytes / unit))
             }
         }
@@ -244,14 +244,15 @@ final class HistoryBuilder {
     }
 
     private func growth(_ unit: UInt64) -> [Growth] {
+        // Of most blocks that grow a sample has one end only: whether they moved, and how often, is not in it.
+        guard unit == 1 else { return [] }
         var result: [Growth] = []
         for index in 0..<shared.growth.count where shared.growth[index].reallocations > 0 {
             let sums = shared.growth[index]
             result.append(
                 Growth(
-                    site: index, reallocations: sums.reallocations / unit, moves: sums.moves / unit,
-                    bytesMoved: sums.bytesMoved / unit, bytesGrown: sums.bytesGrown / unit,
-                    longestChain: Int(sums.longest)))
+                    site: index, reallocations: sums.reallocations, moves: sums.moves, bytesMoved: sums.bytesMoved,
+                    bytesGrown: sums.bytesGrown, longestChain: Int(sums.longest)))
         }
         return result
     }

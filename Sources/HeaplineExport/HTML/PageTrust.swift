@@ -48,7 +48,7 @@ struct PageTrust {
             case .sample:
                 add(
                     "note", "Mode sample",
-                    "A sample of the allocations was recorded: numbers of stacks are unbiased estimates, totals are exact.",
+                    "A sample of the allocations was recorded: numbers of stacks are unbiased estimates, totals are exact; temporary allocations and growth by realloc are unknown.",
                     fix: "record with --mode all")
             case .count:
                 add(

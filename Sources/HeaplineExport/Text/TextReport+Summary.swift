@@ -25,6 +25,7 @@ extension TextReport {
         }
         processes()
         trust()
+        if report.mode == .count || report.mode == .off { return }
         lines.append("")
         lines.append(style.dim("More: heapline report \(report.trace.path) --view leaks|peak|sites|temporary|threads|sizes|timeline"))
     }
@@ -199,7 +200,7 @@ extension TextReport {
         }
         for problem in tree.symbolProblems.prefix(4) { said.append((problem.summary, problem.remedy)) }
         if tree.symbolProblems.count > 4 {
-            said.append(("\(tree.symbolProblems.count - 4) more modules lack symbols; report --json lists them", nil))
+            said.append(("the same of \(Units.count(UInt64(tree.symbolProblems.count - 4), "more module")); report --json lists them", nil))
         }
         heading("Trust")
         if history.isComplete {

@@ -18,7 +18,8 @@ extension TextReport {
                 "  " + style.bold(about + Units.count(sums.allocations, "allocation")) + "  "
                 + Units.percent(sums.allocations, of: history.totals.allocations) + "  " + units.bytes(sums.bytes)
             line += plusMinus(bytes: sums.standardErrors?.bytes)
-            line += ", \(Units.count(sums.temporary)) temporary, \(units.bytes(sums.liveBytes)) alive"
+            if history.totals.temporaryAllocations != nil { line += ", \(Units.count(sums.temporary)) temporary" }
+            line += ", \(units.bytes(sums.liveBytes)) alive"
             lines.append(line)
             stack(sums.node, indent: "      ")
             freedBy(index, indent: "      ")
@@ -74,7 +75,8 @@ extension TextReport {
             let pid = isMany ? " of \(report.trace.processes[thread.process].name)" : ""
             table.add([
                 Units.count(thread.allocations), units.bytes(thread.bytes), Units.count(thread.frees),
-                Units.count(thread.foreignFrees), Units.count(thread.temporary), units.bytes(thread.liveBytes),
+                Units.count(thread.foreignFrees),
+                history.totals.temporaryAllocations == nil ? "–" : Units.count(thread.temporary), units.bytes(thread.liveBytes),
                 thread.name + (thread.tid == 0 ? "" : " (\(thread.tid))") + pid,
             ])
         }

@@ -70,6 +70,8 @@ struct TextReport {
             return "this trace holds totals only (mode count): record with --mode all to see \(view.rawValue)"
         case .leaks where view == .temporary || view == .lifetimes:
             return "freed blocks were not recorded (mode leaks): record with --mode all to see \(view.rawValue)"
+        case .sample where view == .temporary || view == .growth:
+            return "what happened between two events is not in a sample (mode sample): record with --mode all to see \(view.rawValue)"
         default: break
         }
         switch view {

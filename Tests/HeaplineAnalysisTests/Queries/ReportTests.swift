@@ -181,6 +181,14 @@ import Testing
                 #expect(report.text(view).contains("--mode all"), "\(view)")
             }
         }
+        var sampled = self.script
+        sampled.processes[0].mode = HL_MODE_SAMPLE
+        sampled.processes[0].sampleBytes = 4096
+        try report(sampled) { report in
+            for view in [ReportView.temporary, .growth] { #expect(report.text(view).contains("--mode all"), "\(view)") }
+            #expect(!report.text(.sites).contains("temporary") && !report.text(.summary).contains("temporary ("))
+            #expect(try #require(try json(report)["totals"] as? [String: Any])["temporaryAllocations"] is NSNull)
+        }
         var shallow = self.script
         shallow.processes[0].depth = 0
         shallow.processes[0].nodes = []
