@@ -32,12 +32,13 @@ public final class Report {
 
     /// Reads the events once and names all stacks.
     public init(
-        _ trace: Trace, options: HistoryOptions = HistoryOptions(), symbols: SymbolizerOptions = SymbolizerOptions()
+        _ trace: Trace, options: HistoryOptions = HistoryOptions(), symbols: SymbolizerOptions = SymbolizerOptions(),
+        suppressions: Suppressions = Suppressions()
     ) throws(TraceError) {
         self.trace = trace
         history = try trace.history(options)
         (tree, verdicts) = try Verdicts.withTree(history, symbols: symbols)
-        leaks = try Leaks(tree, verdicts: verdicts)
+        leaks = try Leaks(tree, verdicts: verdicts, suppressions: suppressions)
         cores = try CoreTimeline(history)
         overhead = Overhead(history)
     }

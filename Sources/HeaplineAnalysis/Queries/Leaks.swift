@@ -23,6 +23,12 @@ public struct Leaks: Sendable {
         /// The runtime that keeps these blocks for the life of the process (``RuntimeSuppressions``); nil when none does.
         public var owner: String?
 
+        /// The pattern of the suppression that the stack matches; nil when none does, or nothing of the stack is ``leaked``.
+        public var suppression: String?
+
+        /// Who answers for these blocks instead of the program, if anyone: a line of a suppression file, else a runtime.
+        public var excuse: String? { suppression.map { "leak:" + $0 } ?? owner }
+
         /// What nothing of the program leads to: unreachable or indirect, and blocks whose process was not examined.
         public var leaked: Sum {
             var sum = Sum(blocks: blocks, bytes: bytes)
@@ -62,7 +68,9 @@ public struct Leaks: Sendable {
     public var hasVerdicts: Bool { !verdicts.isEmpty }
 
     /// - Complexity: O(live blocks).
-    public init(_ tree: CallTree, verdicts known: Verdicts? = nil) throws(TraceError) {
+    public init(
+        _ tree: CallTree, verdicts known: Verdicts? = nil, suppressions: Suppressions = Suppressions()
+    ) throws(TraceError) {
         let history = tree.history
         let verdictOf: Verdicts
         if let known { verdictOf = known } else { verdictOf = try Verdicts(history) }
@@ -99,6 +107,9 @@ public struct Leaks: Sendable {
         groups = found.groups.map { group in
             var group = group
             group.owner = owners.owner(of: tree.sites[group.site].node)
+            if !suppressions.rules.isEmpty, group.leaked.blocks > 0, let rule = suppressions.rule(matching: tree.frames(tree.sites[group.site].node)) {
+                group.suppression = suppressions.rules[rule].pattern
+            }
             if isSampled {
                 group.blocks = tree.sites[group.site].liveBlocks
                 group.bytes = tree.sites[group.site].liveBytes

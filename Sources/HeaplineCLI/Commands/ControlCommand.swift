@@ -9,7 +9,12 @@ struct ControlCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "control",
         abstract: "Steers a program that is being recorded.",
-        discussion: ControlLine.help + "\n\nExit status: 0, or 1 when it could not be done.")
+        discussion: ControlLine.help + """
+
+
+            All but summary reach the program by a signal: one that waits in sleep, poll or select wakes early, as of any signal.
+
+            """ + "\nExit status: 0, or 1 when it could not be done.")
 
     @Argument(help: "The process, or the session directory for all of its processes.")
     var target: String

@@ -40,6 +40,9 @@ struct ReportCommand: ParsableCommand {
     @Flag(help: "Exact bytes instead of KiB and MiB.")
     var bytes = false
 
+    @Option(help: ArgumentHelp("Leaks to set apart: a LeakSanitizer suppression file.", valueName: "file"))
+    var suppressions: [String] = []
+
     @Option(help: ArgumentHelp("The heap as it was so many seconds after the start.", valueName: "seconds"))
     var at: Double?
 
@@ -65,7 +68,9 @@ struct ReportCommand: ParsableCommand {
         var options = HistoryOptions(activity: html != nil)
         options.processes = try reading.processes(of: trace)
         if let at { options.until = UInt64(at * 1e9) }
-        let report = try Report(trace, options: options, symbols: reading.symbols.symbolizer)
+        var known = Suppressions()
+        for path in suppressions { known.add(try Suppressions(path: path)) }
+        let report = try Report(trace, options: options, symbols: reading.symbols.symbolizer, suppressions: known)
         if let html {
             try HTMLReport(report).write(to: html, force: force)
             Terminal.error("heapline: the report as a page: \(html)")
@@ -73,7 +78,8 @@ struct ReportCommand: ParsableCommand {
             report.json(limit: limit) { Output.write($0) }
         } else {
             let style = TextStyle(
-                colour: Output.wantsColour, exactBytes: bytes, allFrames: allFrames, limit: limit)
+                colour: Output.wantsColour, exactBytes: bytes, allFrames: allFrames, limit: limit,
+                width: Terminal.columns(of: STDOUT_FILENO))
             Output.write(Array(report.text(view, style).utf8))
         }
     }

@@ -35,7 +35,7 @@ enum RunReport {
         let report = try Report(
             try Trace.open(path), options: HistoryOptions(activity: html != nil), symbols: symbols)
         if !quiet {
-            let style = TextStyle(colour: wantsColour, exactBytes: false, allFrames: false, limit: nil)
+            let style = TextStyle(colour: wantsColour, width: Terminal.columns(of: STDERR_FILENO))
             Terminal.error("\n" + report.text(.summary, style))
         }
         guard let html else { return }

@@ -5,6 +5,13 @@
 internal import Glibc
 
 enum Terminal {
+    /// How wide the terminal is; nil when the descriptor is none, or it does not say.
+    static func columns(of descriptor: Int32) -> Int? {
+        var size = winsize()
+        guard unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+        return Int(size.ws_col)
+    }
+
     static func error(_ line: String) {
         var line = line + "\n"
         line.withUTF8 { bytes in

@@ -194,7 +194,7 @@ struct PageData {
                 .array([
                     PageJSON(stacks.row[group.site]), .unsigned(group.blocks), .unsigned(group.bytes),
                     .unsigned(group.oldest), .unsigned(group.newest), .array(threads), .array(verdicts),
-                    PageJSON(group.owner),
+                    PageJSON(group.excuse),
                 ]))
         }
         let verdicts = leaks.verdicts.sorted { $0.key.rawValue < $1.key.rawValue }.map { verdict, sum in

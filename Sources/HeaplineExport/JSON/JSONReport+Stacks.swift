@@ -107,6 +107,7 @@ extension Report {
             json.member("name", trace.processes[thread.process].threadName(thread.index))
         }
         json.member("owner", group.owner)
+        json.member("suppression", group.suppression)
         guard !group.verdicts.isEmpty else { return }
         json.object("verdicts") { json in verdicts(&json, group.verdicts) }
     }

@@ -24,7 +24,7 @@
 //                The element at index `otherStacks.site`, if that is there, stands for all stacks that are not listed: its
 //                stack is empty, its `stackEnd` is "others".
 //   otherStacks  {site, stacks}                   only when there are more stacks than are listed
-//   leaks        [{site, blocks, bytes, oldestNanoseconds, newestNanoseconds, threads, owner, verdicts}]
+//   leaks        [{site, blocks, bytes, oldestNanoseconds, newestNanoseconds, threads, owner, suppression, verdicts}]
 //                site: index into sites; owner: a runtime that keeps the blocks; verdicts: {unreachable, indirect, reachable, unknown}
 //   verdicts     {unreachable: {blocks, bytes}, …}   of all processes; empty unless their memory was searched
 //   searches     [{process, state, nanoseconds, atEnd, asleepThreads, silentThreads, why}]   state: searched, failed, no

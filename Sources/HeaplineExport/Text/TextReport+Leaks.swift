@@ -18,8 +18,13 @@ extension TextReport {
             moreStacks(report.leaks.groups.count, shown: min(limit, report.leaks.groups.count))
             return
         }
-        section("Lost: nothing of the program leads to it", limit) { $0.owner == nil ? $0.leaked : Leaks.Sum() }
-        section("Kept by a runtime", min(limit, 5)) { $0.owner == nil ? Leaks.Sum() : Leaks.Sum(blocks: $0.blocks, bytes: $0.bytes) }
+        section("Lost: nothing of the program leads to it", limit) { $0.excuse == nil ? $0.leaked : Leaks.Sum() }
+        section("Suppressed", min(limit, 5)) { $0.suppression == nil ? Leaks.Sum() : $0.leaked }
+        section("Kept by a runtime", min(limit, 5)) { group in
+            guard group.owner != nil else { return Leaks.Sum() }
+            let apart = group.suppression == nil ? Leaks.Sum() : group.leaked
+            return Leaks.Sum(blocks: group.blocks - apart.blocks, bytes: group.bytes - apart.bytes)
+        }
         section("Still reachable", limit) { $0.owner == nil ? $0.verdicts[.reachable] ?? Leaks.Sum() : Leaks.Sum() }
         section("Not examined: allocated after the search", min(limit, 5)) {
             $0.owner == nil ? $0.verdicts[.unknown] ?? Leaks.Sum() : Leaks.Sum()
@@ -42,11 +47,14 @@ extension TextReport {
     private mutating func show(_ group: Leaks.Group, _ sum: Leaks.Sum) {
         let (oldest, newest) = (Units.duration(group.oldest), Units.duration(group.newest))
         let age = "allocated at " + (oldest == newest ? oldest : "\(oldest) … \(newest)") + ", by " + names(of: group.threads)
+        // What is reachable of a stack that a suppression names is not what it suppresses.
+        let suppression = sum == group.leaked ? group.suppression : nil
+        let excuse = suppression.map { "suppressed by leak:" + $0 } ?? group.owner.map { "kept by " + $0 }
         lines.append("")
         lines.append(
             "  " + style.bold(about + units.bytes(sum.bytes)) + plusMinus(bytes: tree.sites[group.site].standardErrors?.liveBytes) + "  in "
                 + Units.count(sum.blocks, "block") + "  " + style.dim(age)
-                + (group.owner.map { "  " + style.dim("kept by \($0)") } ?? ""))
+                + (excuse.map { "  " + style.dim($0) } ?? ""))
         let verdicts = group.verdicts.sorted { $0.key.rawValue < $1.key.rawValue }
         if verdicts.count > 1 {
             lines.append("      " + verdicts.map { "\(Units.count($0.value.blocks)) \($0.key.name)" }.joined(separator: ", "))
@@ -61,8 +69,8 @@ extension TextReport {
         let isAmbiguous = Set(names).count < names.count
         let shown = zip(threads, names).prefix(3).map { key, name in
             let thread = history.threads.first { $0.process == key.process && $0.index == key.index }
-            guard isAmbiguous, let thread, thread.tid != 0 else { return name }
-            return "\(name) (\(thread.tid))"
+            guard isAmbiguous, let thread else { return name }
+            return Self.label(thread)
         }
         return shown.joined(separator: ", ") + (threads.count > 3 ? ", …" : "")
     }
@@ -88,7 +96,7 @@ extension TextReport {
             )
         }
         var owned = Leaks.Sum()
-        for group in report.leaks.groups where group.owner != nil {
+        for group in report.leaks.groups where group.owner != nil && group.suppression == nil {
             owned.blocks += group.leaked.blocks
             owned.bytes += group.leaked.bytes
         }
@@ -96,6 +104,16 @@ extension TextReport {
             lines.append(
                 style.dim("  of what is not reachable a runtime keeps \(units.bytes(owned.bytes)) in \(Units.count(owned.blocks, "block"))")
             )
+        }
+        var suppressed = Leaks.Sum()
+        for group in report.leaks.groups where group.suppression != nil {
+            suppressed.blocks += group.leaked.blocks
+            suppressed.bytes += group.leaked.bytes
+        }
+        if suppressed.blocks > 0 {
+            lines.append(
+                style.dim(
+                    "  of what is not reachable \(units.bytes(suppressed.bytes)) in \(Units.count(suppressed.blocks, "block")) suppressed"))
         }
         for (process, examined) in report.leaks.examined.sorted(by: { $0.key < $1.key }) {
             guard case .searched(let time, let isAtEnd, _, let silent) = examined else { continue }

@@ -139,7 +139,7 @@ extension TextReport {
             }
             let node = tree.sites[index].node
             lines.append(line + style.bold(culprit(node)))
-            if let callers = callers(node, 5) { lines.append(indent + style.dim(callers)) }
+            if let callers = callers(node, 5, indent: indent.count) { lines.append(indent + style.dim(callers)) }
         }
     }
 

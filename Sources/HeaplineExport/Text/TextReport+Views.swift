@@ -77,11 +77,17 @@ extension TextReport {
                 Units.count(thread.allocations), units.bytes(thread.bytes), Units.count(thread.frees),
                 Units.count(thread.foreignFrees),
                 history.totals.temporaryAllocations == nil ? "–" : Units.count(thread.temporary), units.bytes(thread.liveBytes),
-                thread.name + (thread.tid == 0 ? "" : " (\(thread.tid))") + pid,
+                Self.label(thread) + pid,
             ])
         }
         if table.isEmpty { lines.append("  nothing") } else { lines += table.lines(style) }
         if chosen.count > limit { lines.append(style.dim("  \(chosen.count - limit) more; --limit \(chosen.count) shows all")) }
+    }
+
+    /// Name and number; a task's number is the address of its control block.
+    static func label(_ thread: ThreadHistory) -> String {
+        if thread.tid == 0 { return thread.name }
+        return thread.name + " (" + (thread.isTask ? "0x" + String(thread.tid, radix: 16) : String(thread.tid)) + ")"
     }
 
     mutating func histogram(_ title: String, _ histogram: Histogram, _ label: (UInt64) -> String) {
@@ -99,7 +105,7 @@ extension TextReport {
         let most = octaves.map(\.count).max() ?? 1
         var table = TextTable(["from", "count", "share", ""])
         for item in octaves {
-            let bar = String(repeating: "█", count: Int(Double(item.count) / Double(most) * 40))
+            let bar = style.bar(item.count, of: most, beside: 40)
             table.add([label(item.range.lowerBound), Units.count(item.count), Units.percent(item.count, of: total), bar])
         }
         lines += table.lines(style)
@@ -122,7 +128,7 @@ extension TextReport {
             let last = part.last ?? Timeline.Bucket()
             let highest = part.map(\.maxLiveBytes).max() ?? 0
             let end = history.timeline.start + UInt64(part.endIndex) * history.timeline.width
-            let bar = String(repeating: "█", count: most == 0 ? 0 : Int(Double(highest) / Double(most) * 40))
+            let bar = style.bar(highest, of: most, beside: 66)
             var row = [
                 Units.duration(min(end, max(history.duration, 1))), units.bytes(highest), Units.count(last.liveBlocks),
                 Units.count(part.reduce(0) { $0 + $1.allocations }), Units.count(part.reduce(0) { $0 + $1.frees }),

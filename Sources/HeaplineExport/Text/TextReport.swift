@@ -114,12 +114,21 @@ struct TextReport {
         return describe(frame)
     }
 
-    /// Its callers, in one line.
-    func callers(_ node: Int, _ count: Int) -> String? {
+    /// Its callers, in one line: at most so many, and on a terminal those that fit on the line behind `indent` columns.
+    func callers(_ node: Int, _ count: Int, indent: Int = 0) -> String? {
         let frames = shown(node).dropFirst()
         guard !frames.isEmpty else { return nil }
-        let named = frames.prefix(count).map { $0.shortFunction }
-        return "← " + named.joined(separator: " ← ") + (frames.count > count ? " ← …" : "")
+        let room = max(20, (style.width ?? .max) - indent)
+        var line = ""
+        for (place, frame) in frames.prefix(count).enumerated() {
+            let name = (place == 0 ? "← " : " ← ") + frame.shortFunction
+            let isLast = place + 1 == frames.count
+            if line.count + name.count + (isLast ? 0 : 4) > room {
+                return place == 0 ? name.prefix(room - 1) + "…" : line + " ← …"
+            }
+            line += name
+        }
+        return line + (frames.count > count ? " ← …" : "")
     }
 
     /// The whole stack, one frame a line.

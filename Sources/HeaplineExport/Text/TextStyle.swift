@@ -11,12 +11,23 @@ public struct TextStyle: Sendable {
     public var allFrames: Bool
     /// Most rows of a list; nil for the view's own choice.
     public var limit: Int?
+    /// Columns of the terminal; nil where lines may be as long as they are.
+    public var width: Int?
 
-    public init(colour: Bool = false, exactBytes: Bool = false, allFrames: Bool = false, limit: Int? = nil) {
+    public init(
+        colour: Bool = false, exactBytes: Bool = false, allFrames: Bool = false, limit: Int? = nil, width: Int? = nil
+    ) {
         self.colour = colour
         units = Units(exactBytes: exactBytes)
         self.allFrames = allFrames
         self.limit = limit
+        self.width = width
+    }
+
+    /// A bar of at most 40 columns, shorter where the terminal has no room for it beside so many columns.
+    func bar(_ value: UInt64, of most: UInt64, beside columns: Int) -> String {
+        let room = min(40, max(8, (width ?? .max) - columns))
+        return String(repeating: "█", count: most == 0 ? 0 : Int(Double(value) / Double(most) * Double(room)))
     }
 
     func bold(_ text: String) -> String { colour ? "\u{1b}[1m\(text)\u{1b}[0m" : text }

@@ -138,6 +138,41 @@ import Testing
             #expect(text.contains("allocated at 5.00 ms, by worker (70), worker (71)\n"), "\(text)")
             #expect(report.text(.types).contains("up to 1,008 B"))
         }
+        script.processes[0].notes.append((HL_NOTE_THREAD, 1, Payload.thread(0, tid: 0x3ffb_5c84, isTask: true, "worker")))
+        try report(script) { #expect($0.text(.tasks).contains("worker (0x3ffb5c84)\n")) }
+    }
+
+    @Test(arguments: [60, 80, 120]) func callersFitOnTheTerminal(_ width: Int) throws {
+        var script = script
+        script.processes[0].nodes = [1] + Array(16..<40)
+        script.events = [Event(ticks: 1000, kind: HL_KIND_ALLOC, address: 0x10, size: 3000, stack: 40)]
+        try report(script) { report in
+            func callers(_ style: TextStyle) -> [Substring] {
+                report.text(.summary, style).split(separator: "\n").filter { $0.contains("←") }
+            }
+            #expect(!callers(TextStyle()).isEmpty)
+            for line in callers(TextStyle(width: width)) {
+                #expect(line.count <= width && line.hasSuffix("…"), "\(line)")
+            }
+            for line in report.text(.timeline, TextStyle(width: width)).split(separator: "\n") where line.contains("█") {
+                #expect(line.count <= max(width, 74), "\(line)")
+            }
+        }
+    }
+
+    // Suppressed is not gone: it is told apart, in text and JSON, and the sums stay those of the whole.
+    @Test(arguments: [("nosuch", false), ("/no/", true)]) func suppressedLeaksAreSetApart(_ pattern: String, _ matches: Bool) throws {
+        var symbols = SymbolizerOptions()
+        symbols.tool = .none
+        let rules = try Suppressions(text: "leak:\(pattern)\n")
+        try script.withTrace { trace in
+            let report = try Report(trace, symbols: symbols, suppressions: rules)
+            #expect(report.text(.leaks).contains("suppressed by leak:\(pattern)") == matches)
+            #expect(report.text(.leaks).contains("2.93 KiB in 1 block"))
+            #expect(report.leaks.groups.map(\.leaked.bytes) == [3000])
+            let leaks = try #require(try json(report)["leaks"] as? [[String: Any]])
+            #expect(leaks.count == 1 && leaks[0]["suppression"] as? String == (matches ? pattern : nil))
+        }
     }
 
     @Test func listsSayWhatTheyLeaveOut() throws {
@@ -187,7 +222,8 @@ import Testing
         try report(sampled) { report in
             for view in [ReportView.temporary, .growth] { #expect(report.text(view).contains("--mode all"), "\(view)") }
             #expect(!report.text(.sites).contains("temporary") && !report.text(.summary).contains("temporary ("))
-            #expect(try #require(try json(report)["totals"] as? [String: Any])["temporaryAllocations"] is NSNull)
+            let totals = try #require(try json(report)["totals"] as? [String: Any])
+            #expect(totals["temporaryAllocations"] is NSNull)
         }
         var shallow = self.script
         shallow.processes[0].depth = 0

@@ -149,8 +149,8 @@ enum TemporaryFile {
 /// Payloads of notes.
 enum Payload {
     static func bytes<T: BitwiseCopyable>(_ value: T) -> [UInt8] { unsafe withUnsafeBytes(of: value) { unsafe Array($0) } }
-    static func thread(_ index: Int, tid: UInt32, _ name: String) -> [UInt8] {
-        bytes(hl_note_thread(thread: UInt32(index), tid: tid, core: -1, is_task: 0)) + Array(name.utf8)
+    static func thread(_ index: Int, tid: UInt32, isTask: Bool = false, _ name: String) -> [UInt8] {
+        bytes(hl_note_thread(thread: UInt32(index), tid: tid, core: -1, is_task: isTask ? 1 : 0)) + Array(name.utf8)
     }
     static func process(pid: UInt32, parent: UInt32, _ words: [String]) -> [UInt8] {
         bytes(hl_note_process(pid: pid, parent_pid: parent, start_unix_ns: 0)) + words.flatMap { Array($0.utf8) + [0] }

@@ -29,7 +29,7 @@ const leaks = {
     }
     if (recorded.leaks.verdicts.length) {
       columns.push({ key: "verdict", label: "Verdict", text: (row) => row[6].map((item) => verdicts[item[0]][0]).join(", "), value: (row) => row[6].length ? -row[6][0][0] : -9,
-        cell: (row) => make("span", {}, row[7] ? make("span.pill", { title: "A runtime keeps these on purpose" }, `kept by ${row[7]}`) : null, ...row[6].map(([kind, blocks]) => make(`span.pill${verdicts[kind][1] ? `.${verdicts[kind][1]}` : ""}`, { title: `${count(blocks)} blocks` }, verdicts[kind][0]))) });
+        cell: (row) => make("span", {}, row[7] ? row[7].startsWith("leak:") ? make("span.pill", { title: "A suppression file names these" }, `suppressed by ${row[7]}`) : make("span.pill", { title: "A runtime keeps these on purpose" }, `kept by ${row[7]}`) : null, ...row[6].map(([kind, blocks]) => make(`span.pill${verdicts[kind][1] ? `.${verdicts[kind][1]}` : ""}`, { title: `${count(blocks)} blocks` }, verdicts[kind][0]))) });
     }
     this.table = new Table({ name: "never-freed", columns, sort: ["bytes", "descending"], rowId: (row) => row[0], detail: (row) => stackDetail(row[0]),
       placeholder: "Filter by function, file or module", searchText: (row) => stackText(row[0]), empty: "Everything was freed." });
