@@ -28,7 +28,13 @@ struct TextReport {
         return Units.duration(until)
     }
     /// The heading of what is alive, which says when.
-    var alive: String { moment.map { "Alive at \($0)" } ?? "Still alive at the end" }
+    var alive: String {
+        guard let moment, let until = history.options.until else { return "Still alive at the end" }
+        let hasEnded = report.processes.contains { process in
+            process.ending.map { process.clock.nanoseconds($0.ticks) <= until } ?? false
+        }
+        return "Alive at \(moment)" + (hasEnded ? ", or left by processes that ended before" : "")
+    }
     /// Says that a number is an estimate.
     var about: String { report.mode == .sample ? "≈ " : "" }
 

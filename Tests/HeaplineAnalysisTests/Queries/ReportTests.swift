@@ -117,6 +117,19 @@ import Testing
             }
             for view in [ReportView.leaks, .types] { #expect(report.text(view).contains("leave out --at"), "\(view)") }
         }
+        // What a process leaves when it ends still counts, so it is not said to be alive.
+        var second = script
+        second.processes.append(TraceScript.Process())
+        second.processes[1].notes = [
+            (HL_NOTE_PROCESS, 0, Payload.process(pid: 8, parent: 7, ["/bin/second", "second"])),
+            (HL_NOTE_EXIT, 1500, Payload.exit(status: 0, reason: HL_EXIT_EXITED)),
+        ]
+        second.events.insert(Event(process: 1, ticks: 1200, kind: HL_KIND_ALLOC, address: 0x10, size: 7), at: 1)
+        for (until, isLater) in [(UInt64(1400), false), (2500, true)] {
+            try report(second, until: until) { report in
+                #expect(report.text(.leaks).contains("left by processes that ended before") == isLater)
+            }
+        }
         // The same moments are the whole run's when nothing comes after them.
         try report(script, until: 1 << 40) { #expect($0.text(.leaks).contains("Still alive at the end")) }
     }
