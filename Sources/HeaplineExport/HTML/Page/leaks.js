@@ -8,6 +8,10 @@ const leaks = {
   only: null,  // the verdict that is shown by itself
 
   start(panel) {
+    if (onlyTotals && recorded.totals.liveBlocks) {
+      panel.append(make("p.note", { id: "leaks-note" }, `${counted(recorded.totals.liveBlocks, "block")} ${recorded.totals.liveBlocks === 1 ? "was" : "were"} never freed. This recording holds totals only (mode count): record with --mode leaks or --mode all to see which.`));
+      return;
+    }
     // In a selection, ages are known of stacks whose live blocks all came to be in it.
     const known = (row) => {
       const [from, to] = rangeTimes();
@@ -60,6 +64,7 @@ const leaks = {
   },
 
   draw() {
+    if (!this.table) return;
     let rows = recorded.leaks.rows;
     if (chosen.range && recorded.births) {
       const now = values();
