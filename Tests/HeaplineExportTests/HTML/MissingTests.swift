@@ -4,6 +4,7 @@
 // instead. In a real browser, as all of it is decided there.
 
 import CHeaplineFormat
+import Glibc
 import HeaplineExport
 import Testing
 
@@ -106,6 +107,43 @@ struct MissingTests {
             #expect(try texts(browser, "#card-peak + .sub") == "nothing was allocated")
             try browser.evaluate("document.getElementById('tab-flame').click()")
             #expect(try texts(browser, "#flame-absent").contains("Nothing was allocated"))
+        }
+    }
+
+    /// Of six blocks the search of one program found two; another was killed before it could be searched.
+    @Test func `what was not searched is in the sums by verdict`() throws {
+        try PageTrace.withDirectory { directory in
+            let report = try Report(source(.all).trace, options: HistoryOptions(activity: true))
+            let page = String(decoding: try HTMLReport(report).html, as: UTF8.self)
+            let place = try #require(page.range(of: "\"verdicts\":[]"))
+            let searched = page[..<place.lowerBound] + "\"verdicts\":[[3,2,200]]" + page[place.upperBound...]
+            let opened = unsafe fopen(directory + "/page.html", "w")
+            let file = try unsafe #require(opened)
+            unsafe fputs(String(searched), file)
+            unsafe fclose(file)
+            let browser = try DevTools()
+            try browser.open(directory + "/page.html", hash: "#tab=leaks")
+            #expect(try texts(browser, "#leaks-verdicts button") == "all · 600 B|still reachable · 200 B|not searched · 400 B")
+            #expect(try texts(browser, "#panel-leaks tbody .pill") == "not searched")
+            let note = try texts(browser, "#leaks-note")
+            #expect(note.contains("were not searched"), "\(note)")
+            #expect(browser.complaints == [])
+        }
+    }
+
+    /// malloc's own wrappers are not who allocates: redis' among them.
+    @Test func `a wrapper of malloc is not to blame`() throws {
+        let source = SyntheticTrace()
+        let process = source.addProcess()
+        var stack = 1
+        for (number, name) in ["main", "createClient", "zmalloc_usable", "ztrymalloc_usable", "malloc"].enumerated() {
+            let frame = EmbeddedFrame(function: name, module: "/opt/server")
+            stack = source.addCall(process, pc: UInt64(0x400_000 + 64 * number), parent: stack, frame)
+        }
+        source.add(HL_KIND_ALLOC, ticks: 1_000_000, address: 0x1000, size: 100, stack: stack)
+        try withPage(source) { browser in
+            let blamed = try texts(browser, "#standout .top:first-child .name")
+            #expect(blamed == "createClient ← main")
         }
     }
 

@@ -38,6 +38,7 @@ const leaks = {
     this.table = new Table({ name: "never-freed", columns, sort: ["bytes", "descending"], rowId: (row) => row[0], detail: (row) => stackDetail(row[0]),
       placeholder: "Filter by function, file or module", searchText: (row) => stackText(row[0]), empty: "Everything was freed." });
     const notes = [];
+    const found = this.withRest();
     const groups = make("div.chips", { id: "leaks-verdicts", role: "group", "aria-label": "Which blocks" });
     if (recorded.leaks.verdicts.length) {
       const chip = (kind, label, blocks, size) => make("button.chip", { type: "button", "aria-pressed": String(this.only === kind), title: `${count(blocks)} blocks`, onclick: (event) => {
@@ -47,8 +48,9 @@ const leaks = {
         drawScope(views.find((item) => item.view === leaks));
         this.draw();
       } }, `${label} · ${bytes(size)}`);
-      groups.append(chip(null, "all", recorded.totals.liveBlocks, recorded.totals.liveBytes), ...recorded.leaks.verdicts.map(([kind, blocks, size]) => chip(kind, verdicts[kind][0], blocks, size)));
+      groups.append(chip(null, "all", recorded.totals.liveBlocks, recorded.totals.liveBytes), ...found.map(([kind, blocks, size]) => chip(kind, verdicts[kind][0], blocks, size)));
       notes.push("What the search of the program's memory found, at its end or when it was asked for. Unreachable blocks are leaks: nothing points to them any more.");
+      if (found.some((item) => item[0] === 0)) notes.push("Programs that were killed, or recorded with --no-verdicts, were not searched.");
     } else {
       notes.push("Blocks that nobody freed; many programs keep some until they end on purpose. This recording does not tell which of them are leaks.");
     }
@@ -56,6 +58,18 @@ const leaks = {
     if (recorded.leaks.rows.length < recorded.leaks.groups) notes.push(`${count(recorded.leaks.rows.length)} of ${count(recorded.leaks.groups)} stacks are listed.`);
     const charts = make("div.charts", {}, histogramBox("By size", recorded.leaks.sizes, bytes, "bytes"), histogramBox("By age at the end", recorded.leaks.ages, duration, "bytes"));
     panel.append(make("p.note", { id: "leaks-note" }, notes.join(" ")), groups, this.table.element, charts);
+  },
+
+  /** Sums by verdict with those of what was not searched, so that they add up; in each row, too. */
+  withRest() {
+    const known = recorded.leaks.verdicts, sum = (list, column) => list.reduce((all, item) => all + item[column], 0);
+    if (!known.length) return known;
+    for (const row of recorded.leaks.rows) {
+      const blocks = row[1] - sum(row[6], 1);
+      if (blocks >= 1) row[6] = [...row[6], [0, blocks, row[2] - sum(row[6], 2)]];
+    }
+    const blocks = recorded.totals.liveBlocks - recorded.leaks.replacedBlocks - sum(known, 1);
+    return blocks >= 1 ? [...known, [0, blocks, recorded.totals.liveBytes - recorded.leaks.replacedBytes - sum(known, 2)]] : known;
   },
 
   scope: () => {
