@@ -92,6 +92,25 @@ struct MissingTests {
         }
     }
 
+    @Test func `a sample says that it is one, and a killed program that it was killed`() throws {
+        let source = source(.sample)
+        source.processes[0].ending = ProcessEnding(ticks: 50_000_000, reason: .killed(signal: 9))
+        try withPage(source) { browser in
+            let verdict = try texts(browser, "#trust .verdict"), subtitle = try texts(browser, "#subtitle")
+            #expect(verdict == "Sample: bytes alive, the peak and stacks are estimates")
+            #expect(subtitle.contains("killed by signal 9"), "\(subtitle)")
+        }
+    }
+
+    @Test func `firmware without stacks is told of its own option`() throws {
+        let source = source(.all, depth: 0)
+        source.processes[0].source = .esp
+        try withPage(source, hash: "#tab=flame") { browser in
+            let texts = try texts(browser, "#flame-absent, #trust .fix")
+            #expect(!texts.contains("--depth") && texts.contains("CONFIG_HEAP_TRACING_STACK_DEPTH"), "\(texts)")
+        }
+    }
+
     @Test func `without stacks the flame graph says what to record`() throws {
         try withPage(source(.all, depth: 0)) { browser in
             #expect(try browser.text("document.querySelector('[role=tab][aria-selected=true]').dataset.key") == "leaks")

@@ -149,6 +149,12 @@ function showKeys() {
 
 // MARK: Start
 
+/** How the program ended that was run: of the images it became by exec, the last. */
+function ending() {
+  const own = recorded.processes.filter((process) => process.chosen);
+  return own.findLast((process) => process.pid === own[0].pid)?.ending.replace(/^unknown$/, "") ?? "";
+}
+
 /** A view there is; one that only says what is missing, when it was asked for. */
 function settleTab() {
   const shown = views.find((item) => item.id === chosen.tab);
@@ -164,7 +170,7 @@ function start() {
   byId("title").title = page.title;
   const when = Number(recorded.startUnixNanoseconds) / 1e6;
   byId("subtitle").textContent = [before ? `compared with ${before.command} (${new Date(Number(before.startUnixNanoseconds) / 1e6).toLocaleString()})` : "", when ? new Date(when).toLocaleString() : "", duration(recorded.duration),
-    recording.processes === 1 ? "1 process" : `${count(recording.processes)} processes`, `${count(recording.eventsRecorded)} events`].filter(Boolean).join(" · ");
+    ending(), recording.processes === 1 ? "1 process" : `${count(recording.processes)} processes`, `${count(recording.eventsRecorded)} events`].filter(Boolean).join(" · ");
   drawTrust();
   drawCards();
   drawStandout();

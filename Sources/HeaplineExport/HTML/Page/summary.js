@@ -8,7 +8,7 @@ function drawTrust() {
   const worst = items.length ? items[0].level : "ok";
   const serious = items.filter((item) => rank[item.level] >= 2);
   const verdict = { bad: "Numbers are incomplete", warn: "Part of the answer is missing" }[worst]
-    || (recorded.recording.complete ? "Complete recording" : "Recording with known gaps");
+    || (recorded.recording.estimated ? "Sample: bytes alive, the peak and stacks are estimates" : recorded.recording.complete ? "Complete recording" : "Recording with known gaps");
   const recording = recorded.recording;
   const brief = serious.length
     ? serious.map((item) => item.title).join(" · ")
