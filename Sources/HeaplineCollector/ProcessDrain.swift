@@ -45,6 +45,8 @@ package enum ProcessEnd: Equatable, Sendable {
     private let collectorStart: UInt64  // processor time of this thread when the collector began
     private var roundTicks: UInt64 = 0
     private var nextHousekeeping: UInt64 = 0
+    private var nextResident: UInt64 = 0
+    private let began = Clock.nanoseconds
     private var nextMapsCheck: UInt64 = 0
     private(set) var eventsSeen: UInt64 = 0
     private let capacity: UInt64  // records that all buffers hold
@@ -99,6 +101,11 @@ package enum ProcessEnd: Equatable, Sendable {
         if now >= nextHousekeeping {
             nextHousekeeping = now + 250_000_000
             housekeeping()
+        }
+        if now >= nextResident {
+            // A program that runs for a tenth of a second has a curve too: often at first, then four times a second.
+            nextResident = now + min(max((now - began) / 32, 4_000_000), 250_000_000)
+            writeRSS()
         }
         return progress
     }
@@ -209,7 +216,6 @@ package enum ProcessEnd: Equatable, Sendable {
         writeReferences()
         takeImages(atEnd: false)
         lookAtProcessor()
-        writeRSS()
         writeCounts()
         writer.flush()  // who reads the trace while it grows sees what there was a moment ago
     }

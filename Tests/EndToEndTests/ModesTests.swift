@@ -41,6 +41,16 @@ import Testing
         #expect(counted.totals.bytesAllocated == recorded.totals.bytesAllocated)
     }
 
+    /// The curve of resident memory of a run that is over in a fraction of a second: 20 readings a second or more.
+    @Test func shortRunsHaveACurveOfResidentMemory() throws {
+        let (_, history) = try Harness.record([Harness.victim, "leak", "400000", "300"])
+        let process = try #require(history.trace.processes.last)
+        try #require(history.duration > 70_000_000, "the run was too short to tell: \(history.duration) ns")
+        #expect(UInt64(process.resident.count) * 50_000_000 >= history.duration, "\(process.resident.count) in \(history.duration) ns")
+        let highest = process.resident.map(\.bytes).max() ?? 0
+        #expect(highest * 2 > history.totals.peakBytes ?? 0, "\(highest)")
+    }
+
     @Test func leaksKeepsWhatStays() throws {
         let (_, all) = try Harness.record([Harness.victim, "leak", "1000", "100"])
         let (_, leaks) = try Harness.record([Harness.victim, "leak", "1000", "100"], options: ["--mode", "leaks"])

@@ -59,7 +59,10 @@ struct PageTrust {
         }
         let depths = Set(trace.processes.map(\.depth)).sorted()
         if depths == [0] {
-            add("warn", "No stacks", "Stacks were not recorded.", fix: "record with --depth 32")
+            let isChip = trace.processes.contains { $0.source == .esp }
+            add(
+                "warn", "No stacks", "Stacks were not recorded.",
+                fix: isChip ? "set CONFIG_HEAP_TRACING_STACK_DEPTH to 2 or more" : "record with --depth 32")
         } else {
             let text = depths.map(String.init).joined(separator: ", ")
             add("ok", "Stacks", "Up to \(text) frames of each stack were recorded.")

@@ -18,7 +18,7 @@ const comparison = {
         let pair = byKey.get(key);
         if (!pair) {
           const label = data.label(row);
-          pair = { key, name: isOther ? "smaller stacks" : label.name, via: label.via, now: {}, before: {}, row: {}, text: isOther ? "" : key };
+          pair = { key, name: isOther ? "smaller stacks" : label.name, other: isOther, via: label.via, now: {}, before: {}, row: {}, text: isOther ? "" : key };
           for (const measure in measures) pair.now[measure] = pair.before[measure] = 0;
           byKey.set(key, pair);
         }
@@ -29,6 +29,7 @@ const comparison = {
     add(recorded, "now");
     add(before, "before");
     this.pairs = [...byKey.values()];
+    tellApart(this.pairs, (i) => this.pairs[i].text.split("\n"));
     this.byKey = byKey;
   },
 
@@ -44,14 +45,14 @@ const comparison = {
   start(panel) {
     this.build();
     const measure = make("select", { id: "compare-measure", "aria-label": "Measure", onchange: (event) => chosen.set({ measure: event.target.value }) });
-    for (const [id, { label }] of Object.entries(measures)) measure.append(make("option", { value: id }, label));
+    for (const id of offered) measure.append(make("option", { value: id }, measures[id].label));
     this.only = make("select", { "aria-label": "Which stacks", onchange: () => this.draw() });
     for (const [id, label] of [["", "All that changed"], ["new", "New"], ["gone", "Gone"], ["grown", "Grown"], ["shrunk", "Shrunk"], ["same", "Unchanged"]]) this.only.append(make("option", { value: id }, label));
     const format = (value) => measures[chosen.measure].format(value);
     const signed = (value) => `${value > 0 ? "+" : ""}${format(value)}`;
     const columns = [
-      { key: "name", label: "Function ← caller", kind: "name", text: (pair) => [pair.name, pair.via].filter(Boolean).join(" ← "), value: (pair) => pair.name,
-        cell: (pair) => make("span", {}, pair.name, pair.via ? make("span.faint", {}, ` ← ${pair.via}`) : null) },
+      { key: "name", label: "Function ← caller", kind: "name", text: (pair) => labelText(pair), value: (pair) => pair.name, hover: labelText,
+        cell: labelCell },
       numberColumn("before", "Before", format, (pair) => pair.before[chosen.measure]), numberColumn("now", "Now", format, (pair) => pair.now[chosen.measure]),
       { ...numberColumn("change", "Change", signed, (pair) => this.change(pair)),
         cell: (pair) => make(`span.${this.change(pair) > 0 ? "up" : "down"}`, {}, signed(this.change(pair))) },

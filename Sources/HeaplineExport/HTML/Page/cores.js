@@ -136,7 +136,7 @@ const coresPanel = {
     return [...rows.values()];
   },
   draw() {
-    const lanes = this.spans.length, height = lanes * 38 + 64, width = this.canvas.clientWidth;
+    const lanes = this.spans.length, height = lanes * 38 + 64, width = this.canvas.clientWidth && widthOf(this.canvas);
     if (!width) return;
     const context = sizeCanvas(this.canvas, width, height);
     const [from, to] = this.bounds(), scale = (width - this.left) / Math.max(to - from, 1);
@@ -186,7 +186,7 @@ const coresPanel = {
     const shown = recorded.cores.contexts.filter((row) => row.kind === 0).slice(0, 8);
     this.legend.replaceChildren(...shown.map((row) => make("span.note", {}, this.swatch(row), ` ${this.name(row)} `)));
     const kept = this.spans.reduce((sum, list) => sum + list.length, 0);
-    this.note.textContent = `${duration(Math.round(from))} to ${duration(Math.round(to))}. Below the cores: allocations above the line, frees under it.${recorded.cores.total > kept ? ` The first ${count(kept)} of ${count(recorded.cores.total)} runs.` : ""}`;
+    this.note.textContent = `${duration(Math.round(from))} to ${duration(Math.round(to))}. Below the cores: allocations above the line, frees under it.${recorded.cores.total > kept ? ` The first ${count(kept)} of ${count(recorded.cores.total)} runs.` : ""}${recorded.events.total > eventRows().length ? ` The first ${count(eventRows().length)} of ${count(recorded.events.total)} events, until ${duration(eventRows().at(-1).time)}.` : ""}`;
   },
 };
 

@@ -29,8 +29,8 @@ const unsign = (value) => (value % 2 ? -(value + 1) / 2 : value / 2);
 
 const rootCount = 16;
 
-/** Functions that only hand on an allocation: xmalloc, g_malloc0, PyMem_RawCalloc, _PyObject_Malloc, … */
-const wrapper = /^\w*?(m|c|re)alloc(ate|0|_array|array|_n|n)?$|^_?Py(Mem|Object)_(Raw)?(Malloc|Calloc|Realloc)$|^x(str|mem)n?dup$/i;
+/** Functions that only hand on an allocation: xmalloc, g_malloc0, zmalloc_usable, PyMem_RawCalloc, _PyObject_Malloc, … */
+const wrapper = /^\w*?(m|c|z|re)alloc(ate|0|_array|array|_n|n|_num)?(_usable)?$|^_?Py(Mem|Object)_(Raw)?(Malloc|Calloc|Realloc)$|^x(str|mem)n?dup$/i;
 
 /** One history: the stacks, what each did, and when. */
 class Recorded {

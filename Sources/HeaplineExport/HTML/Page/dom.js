@@ -47,6 +47,11 @@ const tip = {
   hide() { byId("tip").hidden = true; },
 };
 
+let printing = false;
+
+/** How wide to draw in a box: on paper as wide as the text is there, or letters would be squeezed. */
+const widthOf = (box) => (printing ? 680 : box.clientWidth);
+
 /** A canvas as large as its parent is wide, in device pixels; drawing units are CSS pixels. */
 function sizeCanvas(canvas, width, height) {
   const scale = window.devicePixelRatio || 1;

@@ -71,7 +71,7 @@ const flame = {
 
   start(panel) {
     const measure = make("select", { id: "flame-measure", "aria-label": "Measure", onchange: (event) => chosen.set({ measure: event.target.value }) });
-    for (const [id, { label }] of Object.entries(measures)) measure.append(make("option", { value: id }, label));
+    for (const id of offered) measure.append(make("option", { value: id }, measures[id].label));
     const search = make("input", { id: "flame-search", type: "search", placeholder: "Search functions, files, modules  ( / )", "aria-label": "Search",
       oninput: (event) => chosen.set({ search: event.target.value }) });
     const check = (id, label, title, key, invert) => make("label.check", { title }, make("input", { id, type: "checkbox",
@@ -84,7 +84,7 @@ const flame = {
         make("button.button", { type: "button", id: "flame-reset", onclick: () => this.zoomTo(0) }, "Reset zoom"),
         make("button.button", { type: "button", title: "Folded stacks, for other flame graph tools", onclick: () => this.saveFolded() }, "Save folded")),
       make("p.note", { hidden: !before }, "As wide as now. ", make("span.up", {}, "Red"), " allocates more than before, ", make("span.down", {}, "blue"), " less; what is gone is under Changes."),
-      make("p.note", { id: "flame-note" }), make("div", { id: "flame-crumbs" }), make("div", { id: "flame-view" }, this.canvas), make("div", { id: "flame-detail" }));
+      make("p.note", { hidden: !onlySurvivors }, survivorsNote), make("p.note", { id: "flame-note" }), make("div", { id: "flame-crumbs" }), make("div", { id: "flame-view" }, this.canvas), make("div", { id: "flame-detail" }));
     this.canvas.addEventListener("mousemove", (event) => this.hover(event));
     this.canvas.addEventListener("mouseleave", () => tip.hide());
     this.canvas.addEventListener("click", (event) => { const hit = this.hit(event); if (hit != null) { this.current = hit; this.zoomTo(hit); } });
@@ -159,11 +159,14 @@ const flame = {
     byId("flame-status").textContent = !all ? "nothing to show" : this.matched
       ? `${count(this.matched.boxes)} boxes match, ${percent(this.matched.value, all)} (${format(this.matched.value)})`
       : `${format(all)} in all`;
-    this.layout(Math.max(200, view.clientWidth));
+    const width = Math.max(200, widthOf(view));
+    this.layout(width);
     const depth = this.boxes.reduce((most, box) => Math.max(most, box.depth), 0);
-    const ctx = sizeCanvas(this.canvas, view.clientWidth, (depth + 1) * this.row + 2);
+    // Paper does not scroll, and a picture cannot go on over the next page.
+    this.row = printing ? Math.max(7, Math.min(19, 840 / (depth + 1))) : 19;
+    const ctx = sizeCanvas(this.canvas, width, (depth + 1) * this.row + 2);
     const dark = document.documentElement.dataset.theme === "dark";
-    ctx.font = `11.5px ${color("mono") || "monospace"}`;
+    ctx.font = `${Math.min(11.5, this.row * 0.8)}px ${color("mono") || "monospace"}`;
     ctx.textBaseline = "middle";
     const glyph = ctx.measureText("0").width;
     for (const box of this.boxes) this.drawBox(ctx, box, glyph, dark);

@@ -3,7 +3,10 @@
 // Numbers for people. Exact values are always one hover away.
 
 const grouped = new Intl.NumberFormat("en-US");
-const count = (value) => (value == null ? "–" : grouped.format(Math.round(value)));
+const count = (value) => (value == null ? "–" : grouped.format(Math.round(value)).replace("-", "−"));
+
+/** 1 block, 2 blocks. */
+const counted = (value, noun) => `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
 
 /** 1,234 as it is; above 99,999 as 1.23 M. */
 function shortCount(value) {
@@ -18,7 +21,7 @@ function shortCount(value) {
 
 function digits(value) {
   const size = Math.abs(value);
-  return value.toFixed(size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2);
+  return value.toFixed(size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2).replace("-", "−");
 }
 
 function bytes(value) {
@@ -62,12 +65,13 @@ const measures = {
   liveBlocks: { label: "Blocks never freed", format: shortCount, unit: "blocks" },
 };
 
-/** The step of a scale with about `wanted` steps: 1, 2 or 5 times a power of the base's unit. */
+/** The step of a scale with at most `wanted` steps: 1, 2 or 5 times a power of ten, of bytes times the unit they are written in. */
 function niceStep(span, wanted, binary) {
   const raw = span / Math.max(wanted, 1);
-  if (binary && raw > 1024) {
-    const unit = 1024 ** Math.floor(Math.log(raw) / Math.log(1024));
-    return unit * niceStep(span / unit, wanted, false);
+  if (binary && raw >= 1) {
+    const unit = 1024 ** Math.floor(Math.log2(raw) / 10 + 1e-9);
+    const step = niceStep(span / unit, wanted, false);
+    return unit * (step > 500 ? 1024 : step);  // 1000 KiB would be written as 0.98 MiB
   }
   const power = 10 ** Math.floor(Math.log10(raw || 1));
   for (const factor of [1, 2, 5, 10]) if (raw <= factor * power) return factor * power;

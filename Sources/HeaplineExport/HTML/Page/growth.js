@@ -18,7 +18,7 @@ const growth = {
     const table = new Table({ name: "growth", columns, sort: ["copied", "descending"], rowId: (row) => row[0], detail: (row) => stackDetail(row[0]),
       placeholder: "Filter by function, file or module", searchText: (row) => stackText(row[0]), empty: "Nothing was reallocated." });
     table.set(recorded.growth);
-    panel.append(make("p.note", { id: "growth-note" }, "A long chain with many moves says that a block grows in small steps: reserve its final size at once, or double it."), table.element);
+    panel.append(make("p.note", { id: "growth-note" }, `A long chain with many moves says that a block grows in small steps: reserve its final size at once, or double it.${onlySurvivors ? ` ${survivorsNote}` : ""}`), table.element);
   },
   scope: () => "the whole run, not the selection",
   draw() {},

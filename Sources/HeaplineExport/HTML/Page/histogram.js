@@ -19,7 +19,7 @@ function histogramBox(title, rows, format, weight) {
 const distributions = {
   start(panel) {
     this.charts = make("div.charts");
-    panel.append(this.charts);
+    panel.append(make("p.note", { hidden: !onlySurvivors }, survivorsNote), this.charts);
   },
   draw() {
     const quantiles = (data, format) => {

@@ -8,6 +8,10 @@ const leaks = {
   only: null,  // the verdict that is shown by itself
 
   start(panel) {
+    if (onlyTotals && recorded.totals.liveBlocks) {
+      panel.append(make("p.note", { id: "leaks-note" }, `${counted(recorded.totals.liveBlocks, "block")} ${recorded.totals.liveBlocks === 1 ? "was" : "were"} never freed. This recording holds totals only (mode count): record with --mode leaks or --mode all to see which.`));
+      return;
+    }
     // In a selection, ages are known of stacks whose live blocks all came to be in it.
     const known = (row) => {
       const [from, to] = rangeTimes();
@@ -34,6 +38,7 @@ const leaks = {
     this.table = new Table({ name: "never-freed", columns, sort: ["bytes", "descending"], rowId: (row) => row[0], detail: (row) => stackDetail(row[0]),
       placeholder: "Filter by function, file or module", searchText: (row) => stackText(row[0]), empty: "Everything was freed." });
     const notes = [];
+    const found = this.withRest();
     const groups = make("div.chips", { id: "leaks-verdicts", role: "group", "aria-label": "Which blocks" });
     if (recorded.leaks.verdicts.length) {
       const chip = (kind, label, blocks, size) => make("button.chip", { type: "button", "aria-pressed": String(this.only === kind), title: `${count(blocks)} blocks`, onclick: (event) => {
@@ -43,8 +48,9 @@ const leaks = {
         drawScope(views.find((item) => item.view === leaks));
         this.draw();
       } }, `${label} · ${bytes(size)}`);
-      groups.append(chip(null, "all", recorded.totals.liveBlocks, recorded.totals.liveBytes), ...recorded.leaks.verdicts.map(([kind, blocks, size]) => chip(kind, verdicts[kind][0], blocks, size)));
+      groups.append(chip(null, "all", recorded.totals.liveBlocks, recorded.totals.liveBytes), ...found.map(([kind, blocks, size]) => chip(kind, verdicts[kind][0], blocks, size)));
       notes.push("What the search of the program's memory found, at its end or when it was asked for. Unreachable blocks are leaks: nothing points to them any more.");
+      if (found.some((item) => item[0] === 0)) notes.push("Programs that were killed, or recorded with --no-verdicts, were not searched.");
     } else {
       notes.push("Blocks that nobody freed; many programs keep some until they end on purpose. This recording does not tell which of them are leaks.");
     }
@@ -54,12 +60,25 @@ const leaks = {
     panel.append(make("p.note", { id: "leaks-note" }, notes.join(" ")), groups, this.table.element, charts);
   },
 
+  /** Sums by verdict with those of what was not searched, so that they add up; in each row, too. */
+  withRest() {
+    const known = recorded.leaks.verdicts, sum = (list, column) => list.reduce((all, item) => all + item[column], 0);
+    if (!known.length) return known;
+    for (const row of recorded.leaks.rows) {
+      const blocks = row[1] - sum(row[6], 1);
+      if (blocks >= 1) row[6] = [...row[6], [0, blocks, row[2] - sum(row[6], 2)]];
+    }
+    const blocks = recorded.totals.liveBlocks - recorded.leaks.replacedBlocks - sum(known, 1);
+    return blocks >= 1 ? [...known, [0, blocks, recorded.totals.liveBytes - recorded.leaks.replacedBytes - sum(known, 2)]] : known;
+  },
+
   scope: () => {
     if (recorded.activity && !recorded.births) return "the whole run, not the selection: a sample does not tell when blocks that stayed were allocated";
     return leaks.only == null ? "blocks allocated in the selection; amounts by verdict, by size and by age: the whole run" : "the whole run: amounts by verdict are not known for the selection";
   },
 
   draw() {
+    if (!this.table) return;
     let rows = recorded.leaks.rows;
     if (chosen.range && recorded.births) {
       const now = values();

@@ -2,14 +2,16 @@
 //
 // Puts the page together: tabs, keys, theme, print. Views are made when they are first looked at.
 
-let printing = false;
+/** What is in the place of views by stack when there are none. */
+const absentStacks = { start(panel) { panel.append(make("p.note", { id: "flame-absent" }, stacksAbsence())); }, draw() {} };
 
 const views = [
   { id: "changes", label: "Changes", view: comparison, wanted: Boolean(before) && recorded.hasStacks },
   { id: "flame", label: "Flame graph", view: flame, wanted: recorded.hasStacks, draw: () => flame.draw() },
+  { id: "flame", label: "Flame graph", view: absentStacks, wanted: !recorded.hasStacks },
   { id: "stacks", label: "Stacks", view: stacks, wanted: recorded.hasStacks, badge: recorded.siteCount },
   { id: "functions", label: "Functions", view: functions, wanted: recorded.hasStacks },
-  { id: "leaks", label: "Never freed", view: leaks, wanted: true, badge: recorded.leaks.groups },
+  { id: "leaks", label: "Never freed", view: leaks, wanted: true, badge: onlyTotals ? null : recorded.leaks.groups },
   { id: "growth", label: "Growth", view: growth, wanted: recorded.hasStacks && recorded.growth.length > 0, badge: recorded.growth.length },
   { id: "types", label: "Types", view: types, wanted: recorded.leaks.groups > 0 },
   { id: "threads", label: recorded.threads.some((row) => row.task) ? "Tasks" : "Threads", view: threads, wanted: recorded.threads.length > 0, badge: recorded.threads.length },
@@ -75,7 +77,7 @@ function drawAll(changed) {
     for (const item of views) item.stale = true;
   }
   for (const item of views) if (item.id === "changes" && changed.includes("measure")) item.stale = true;
-  const flameView = views.find((item) => item.id === "flame");
+  const flameView = views.find((item) => item.view === flame);
   if (flameView && ["measure", "inverted", "trim"].some((key) => changed.includes(key))) flameView.stale = true;
   if (changed.includes("tab")) drawTabs();
   for (const item of views) drawView(item);
@@ -87,7 +89,7 @@ function drawAll(changed) {
 // MARK: Theme
 
 function setTheme(theme) {
-  const dark = theme === "dark" || (theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
+  const dark = !printing && (theme === "dark" || (theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches));
   document.documentElement.dataset.theme = dark ? "dark" : "light";
   byId("theme").textContent = { auto: "Theme: system", light: "Theme: light", dark: "Theme: dark" }[theme];
   byId("theme").dataset.theme = theme;
@@ -95,8 +97,14 @@ function setTheme(theme) {
 function nextTheme() {
   const order = ["auto", "light", "dark"];
   setTheme(order[(order.indexOf(byId("theme").dataset.theme) + 1) % 3]);
+  drawCanvases();
+}
+
+/** What is painted has the colours and the width it was painted with. */
+function drawCanvases() {
   chart.draw();
   flame.draw();
+  for (const item of views) if (item.panel && (item.view === coresPanel || item.view === heapMapPanel)) item.view.draw();
 }
 
 // MARK: Keys
@@ -125,8 +133,7 @@ function onKey(event) {
     field.select();
   } else if (event.key === "w") chosen.set({ range: null });
   else if (event.key === "m") {
-    const order = Object.keys(measures);
-    chosen.set({ measure: order[(order.indexOf(chosen.measure) + 1) % order.length] });
+    chosen.set({ measure: offered[(offered.indexOf(chosen.measure) + 1) % offered.length] });
   } else if (event.key === "i") chosen.set({ inverted: !chosen.inverted });
   else if (event.key === "t") chosen.set({ trim: !chosen.trim });
   else if (event.key === "d") nextTheme();
@@ -142,16 +149,28 @@ function showKeys() {
 
 // MARK: Start
 
+/** How the program ended that was run: of the images it became by exec, the last. */
+function ending() {
+  const own = recorded.processes.filter((process) => process.chosen);
+  return own.findLast((process) => process.pid === own[0].pid)?.ending.replace(/^unknown$/, "") ?? "";
+}
+
+/** A view there is; one that only says what is missing, when it was asked for. */
+function settleTab() {
+  const shown = views.find((item) => item.id === chosen.tab);
+  if (!shown || (shown.view === absentStacks && !location.hash.includes("tab="))) chosen.tab = views.find((item) => item.view !== absentStacks).id;
+}
+
 function start() {
   setTheme(document.documentElement.dataset.theme || "auto");
   chosen.load();
-  if (!views.some((item) => item.id === chosen.tab) || (before && !location.hash)) chosen.tab = views[0].id;
+  settleTab();
   const recording = recorded.recording;
   byId("title").textContent = page.title;
   byId("title").title = page.title;
   const when = Number(recorded.startUnixNanoseconds) / 1e6;
   byId("subtitle").textContent = [before ? `compared with ${before.command} (${new Date(Number(before.startUnixNanoseconds) / 1e6).toLocaleString()})` : "", when ? new Date(when).toLocaleString() : "", duration(recorded.duration),
-    recording.processes === 1 ? "1 process" : `${count(recording.processes)} processes`, `${count(recording.eventsRecorded)} events`].filter(Boolean).join(" · ");
+    ending(), recording.processes === 1 ? "1 process" : `${count(recording.processes)} processes`, `${count(recording.eventsRecorded)} events`].filter(Boolean).join(" · ");
   drawTrust();
   drawCards();
   drawStandout();
@@ -165,10 +184,11 @@ function start() {
   byId("theme").addEventListener("click", nextTheme);
   byId("help").addEventListener("click", showKeys);
   document.addEventListener("keydown", onKey);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { setTheme(byId("theme").dataset.theme); chart.draw(); flame.draw(); });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { setTheme(byId("theme").dataset.theme); drawCanvases(); });
   new ResizeObserver(() => { chart.draw(); flame.draw(); }).observe(byId("main"));
   addEventListener("hashchange", () => {
     chosen.load();
+    settleTab();
     ranged = null;
     drawAll(["range", "tab", "measure", "search"]);
   });
@@ -178,15 +198,16 @@ function start() {
     printing = true;
     wasOpen = details.open;
     details.open = true;
+    setTheme(byId("theme").dataset.theme);  // paper is light
     for (const item of views) drawView(item);
-    chart.draw();
-    flame.draw();
+    drawCanvases();
   });
   addEventListener("afterprint", () => {
     printing = false;
     details.open = wasOpen;
+    setTheme(byId("theme").dataset.theme);
     for (const item of views) drawView(item);
-    chart.draw();
+    drawCanvases();
   });
   document.documentElement.dataset.ready = "1";
 }

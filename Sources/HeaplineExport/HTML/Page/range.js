@@ -6,8 +6,27 @@
 const recorded = new Recorded(page.now);
 const before = page.before ? new Recorded(page.before) : null;
 
+/** Of blocks that were freed, mode leaks keeps totals only, and mode count of all: what a view then cannot show. */
+const modes = new Set([recorded, ...(before ? [before] : [])].flatMap((data) => data.recording.modes.split(", ")));
+const onlySurvivors = modes.has("leaks"), onlyTotals = modes.size > 0 && [...modes].every((mode) => mode === "count" || mode === "off");
+const survivorsNote = "Of blocks that were freed there are only totals (mode leaks): record with --mode all to see them.";
+
+/** Why a measure of stacks is not known, and what to record instead; empty where it is. */
+const absence = (measure) => (onlySurvivors && !measure.startsWith("live") ? "Not known in mode leaks: record with --mode all." : "");
+const offered = Object.keys(measures).filter((measure) => !absence(measure));
+
+/** Why there is no view by stack, and what to record instead. */
+function stacksAbsence() {
+  if (onlyTotals) return "This recording holds totals only (mode count): record with --mode all to see who allocated.";
+  if (!recorded.totals.allocations) return "Nothing was allocated while this was recorded.";
+  if (recorded.processes.some((process) => process.source === "esp")) return "No stacks were recorded: set CONFIG_HEAP_TRACING_STACK_DEPTH to 2 or more to see who allocated.";
+  return "No stacks were recorded (depth 0): record with --depth 32 to see who allocated.";
+}
+
+const firstTab = before ? "changes" : "flame";
+
 const chosen = {
-  range: null, measure: "bytes", inverted: false, search: "", zoom: "", trim: true, tab: "flame",
+  range: null, measure: offered[0], inverted: false, search: "", zoom: "", trim: true, tab: "flame",
   listeners: [],
   onChange(listener) { this.listeners.push(listener); },
   set(change) {
@@ -21,8 +40,8 @@ const chosen = {
   /** The state as the part of the address after #, so that it can be sent to somebody. */
   save() {
     const parts = new URLSearchParams();
-    if (this.tab !== "flame") parts.set("tab", this.tab);
-    if (this.measure !== "bytes") parts.set("measure", this.measure);
+    if (this.tab !== firstTab) parts.set("tab", this.tab);
+    if (this.measure !== offered[0]) parts.set("measure", this.measure);
     if (this.inverted) parts.set("inverted", "1");
     if (!this.trim) parts.set("trim", "0");
     if (this.search) parts.set("search", this.search);
@@ -38,8 +57,8 @@ const chosen = {
     const spans = recorded.activity ? recorded.activity.spans : 0;
     const range = (parts.get("range") || "").split("-").map(Number);
     const valid = range.length === 2 && range.every(Number.isInteger) && range[0] >= 0 && range[0] < range[1] && range[1] <= spans;
-    this.tab = parts.get("tab") || "flame";
-    this.measure = parts.get("measure") in measures ? parts.get("measure") : "bytes";
+    this.tab = parts.get("tab") || firstTab;
+    this.measure = offered.includes(parts.get("measure")) ? parts.get("measure") : offered[0];
     this.inverted = parts.get("inverted") === "1";
     this.trim = parts.get("trim") !== "0";
     this.search = parts.get("search") || "";

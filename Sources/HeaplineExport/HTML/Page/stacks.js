@@ -12,10 +12,11 @@ const stacks = {
         cell: (row) => this.nameCell(row), hover: (row) => this.text(row) },
       column("bytes", "Allocated"), column("allocations", "Allocations"), column("temporary", "Temporary", "Freed before the thread's next allocation"),
       column("peakBytes", "At the peak"), column("liveBytes", "Never freed"), column("liveBlocks", "Blocks never freed"),
-    ];
+    ].filter((item) => !absence(item.key) || item.key === "name");
+    const main = columns[1].key;
     columns[1].cell = (row) => {
-      const all = total(values().bytes);
-      return make("span", {}, bytes(values().bytes[row]), make("span.share", {}, barFill(values().bytes[row] / all)));
+      const all = total(values()[main]);
+      return make("span", {}, bytes(values()[main][row]), make("span.share", {}, barFill(values()[main][row] / all)));
     };
     if (recorded.site.reallocations.some((value) => value > 0)) {
       columns.push(numberColumn("reallocations", "Reallocations", shortCount, (row) => (chosen.range ? null : recorded.site.reallocations[row])));
@@ -24,26 +25,19 @@ const stacks = {
       columns.push(numberColumn("error", "± allocated", bytes, (row) => (chosen.range || !recorded.errors[row] ? null : recorded.errors[row][1]),
         { total: null, title: "Standard error of the estimate of allocated bytes" }));
     }
-    this.table = new Table({ name: "stacks", columns, sort: ["bytes", "descending"], rowId: (row) => row, detail: (row) => stackDetail(row),
+    this.table = new Table({ name: "stacks", columns, sort: [main, "descending"], rowId: (row) => row, detail: (row) => stackDetail(row),
       placeholder: "Filter by function, file or module", searchText: stackText, empty: "No stack allocated anything here." });
     panel.append(make("p.note", { id: "stacks-note" }), this.table.element);
   },
 
-  text(row) {
-    const { name, via, beyond } = labels()[row];
-    return [name, via, beyond && beyond !== via ? `… ← ${beyond}` : ""].filter(Boolean).join(" ← ");
-  },
-  nameCell(row) {
-    const label = labels()[row];
-    const rest = this.text(row).slice(label.name.length);
-    return make("span", {}, label.name, rest ? make("span.faint", {}, rest) : null);
-  },
+  text: (row) => labelText(labels()[row]),
+  nameCell: (row) => labelCell(labels()[row]),
 
   draw() {
     const now = values();
     const rows = [];
     for (let row = 0; row < recorded.rows; row++) if (now.allocations[row] > 0 || now.peakBytes[row] > 0 || now.liveBytes[row] > 0) rows.push(row);
-    byId("stacks-note").textContent = [meaning(), recorded.otherStacks ? `${count(recorded.siteCount)} stacks were recorded; this page holds the ${count(recorded.kept)} that matter most by any measure one by one.` : ""].filter(Boolean).join(" ");
+    byId("stacks-note").textContent = [onlySurvivors ? survivorsNote : "", meaning(), recorded.otherStacks ? `${count(recorded.siteCount)} stacks were recorded; this page holds the ${count(recorded.kept)} that matter most by any measure one by one.` : ""].filter(Boolean).join(" ");
     byId("stacks-note").hidden = !byId("stacks-note").textContent;
     this.table.set(rows);
   },
@@ -55,12 +49,12 @@ const functions = {
     const name = { key: "name", label: "Function", kind: "name", text: (row) => row.name, value: (row) => row.name, hover: (row) => row.name };
     const module = { key: "module", label: "Module", kind: "name", text: (row) => row.module, value: (row) => row.module, cell: (row) => document.createTextNode(fileName(row.module)), hover: (row) => row.module };
     const column = (key, measure, label, title) => numberColumn(key, label, measures[measure].format, (row) => row[key], { total: null, title });
-    this.table = new Table({ name: "functions", sort: ["bytes", "descending"], placeholder: "Filter by function or module", rowId: (row) => row.id,
+    this.table = new Table({ name: "functions", sort: [offered[0], "descending"], placeholder: "Filter by function or module", rowId: (row) => row.id,
       searchText: (row) => `${row.name} ${row.module}`,
-      columns: [name, column("bytes", "bytes", "Allocated", "In the function and all it calls"), column("selfBytes", "bytes", "…by itself", "By the function's own calls of the allocator"),
-        column("allocations", "allocations", "Allocations"), column("temporary", "temporary", "Temporary"), column("peakBytes", "bytes", "At the peak"), column("liveBytes", "bytes", "Never freed"), module],
+      columns: [name, ...[column("bytes", "bytes", "Allocated", "In the function and all it calls"), column("selfBytes", "bytes", "…by itself", "By the function's own calls of the allocator"),
+        column("allocations", "allocations", "Allocations"), column("temporary", "temporary", "Temporary"), column("peakBytes", "bytes", "At the peak"), column("liveBytes", "bytes", "Never freed")].filter((item) => !absence(item.key)), module],
       detail: (row) => make("button.button", { type: "button", onclick: () => chosen.set({ tab: "flame", search: row.name, inverted: false }) }, "Show in the flame graph") });
-    panel.append(make("p.note", {}, "Each stack counts once for every function in it, so these numbers do not add up to the total."), this.table.element);
+    panel.append(make("p.note", {}, `Each stack counts once for every function in it, so these numbers do not add up to the total.${onlySurvivors ? ` ${survivorsNote}` : ""}`), this.table.element);
   },
 
   draw() {
@@ -86,6 +80,13 @@ const functions = {
     this.table.set([...byKey.values()].filter((item) => item.allocations > 0 || item.peakBytes > 0 || item.liveBytes > 0));
   },
 };
+
+/** What a stack is called, in one line: its function, the caller, and what tells it from others that are called the same. */
+const labelText = ({ name, via, beyond }) => [name, via, beyond && beyond !== via ? `… ← ${beyond}` : ""].filter(Boolean).join(" ← ");
+function labelCell(label) {
+  const rest = labelText(label).slice(label.name.length);
+  return make("span", {}, make("bdi", {}, label.name), rest ? make("span.faint", {}, rest) : null);
+}
 
 const fileName = (path) => path.slice(path.lastIndexOf("/") + 1);
 

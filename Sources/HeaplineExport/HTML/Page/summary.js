@@ -8,7 +8,7 @@ function drawTrust() {
   const worst = items.length ? items[0].level : "ok";
   const serious = items.filter((item) => rank[item.level] >= 2);
   const verdict = { bad: "Numbers are incomplete", warn: "Part of the answer is missing" }[worst]
-    || (recorded.recording.complete ? "Complete recording" : "Recording with known gaps");
+    || (recorded.recording.estimated ? "Sample: bytes alive, the peak and stacks are estimates" : recorded.recording.complete ? "Complete recording" : "Recording with known gaps");
   const recording = recorded.recording;
   const brief = serious.length
     ? serious.map((item) => item.title).join(" · ")
@@ -35,20 +35,23 @@ function drawCards() {
   if (chosen.range) {
     const part = timelineSums();
     const seconds = (part.to - part.from) / 1e9;
-    card("card-peak", "Peak in the selection", bytes(part.peak), "most live bytes at one moment", exactly(part.peak, "bytes"));
-    card("card-live", "Alive at its end", bytes(part.liveBytes), `${count(part.liveBlocks)} blocks`, exactly(part.liveBytes, "bytes"));
+    if (absence("peakBytes")) card("card-peak", "Peak in the selection", "–", "needs mode all", "");
+    else card("card-peak", "Peak in the selection", bytes(part.peak), "most live bytes at one moment", exactly(part.peak, "bytes"));
+    const stays = onlySurvivors ? ", of those never freed" : "";
+    card("card-live", "Alive at its end", bytes(part.liveBytes), `${counted(part.liveBlocks, "block")}${stays}`, exactly(part.liveBytes, "bytes"));
     card("card-net", "Change", `${part.net >= 0 ? "+" : ""}${bytes(part.net)}`, "live bytes, end minus start", exactly(part.net, "bytes"));
-    card("card-bytes", "Allocated", bytes(part.bytes), `${count(part.allocations)} allocations`, exactly(part.bytes, "bytes"));
-    card("card-temporary", "Temporary", percent(total(values().temporary), part.allocations), `${count(total(values().temporary))} freed before the next allocation`, "");
+    card("card-bytes", "Allocated", bytes(part.bytes), `${counted(part.allocations, "allocation")}${stays}`, exactly(part.bytes, "bytes"));
+    if (absence("temporary")) card("card-temporary", "Temporary", "–", "needs mode all", "");
+    else card("card-temporary", "Temporary", percent(total(values().temporary), part.allocations), `${count(total(values().temporary))} freed before the next allocation`, "");
     card("card-rate", "Rate", `${shortCount(part.allocations / seconds)}/s`, `${bytes(part.bytes / seconds)}/s`, "");
   } else {
     const seconds = recorded.duration / 1e9;
     const resident = recorded.timeline.resident.reduce((most, value) => Math.max(most, value || 0), 0);
     const old = before ? before.totals : {};
     const was = (key, format, text) => (before ? changeOf(totals[key], old[key], format) || text : text);
-    card("card-peak", "Peak", bytes(totals.peakBytes), before ? was("peakBytes", bytes, "") : totals.peakNanoseconds == null ? "when is not known" : `${count(totals.peakBlocks)} blocks, at ${duration(totals.peakNanoseconds)}`, exactly(totals.peakBytes, "bytes"));
-    card("card-live", "Never freed", bytes(totals.liveBytes), was("liveBytes", bytes, `${count(totals.liveBlocks)} blocks alive at the end`), exactly(totals.liveBytes, "bytes"));
-    card("card-bytes", "Allocated in total", bytes(totals.bytesAllocated), was("bytesAllocated", bytes, `${count(totals.allocations)} allocations`), exactly(totals.bytesAllocated, "bytes"));
+    card("card-peak", "Peak", bytes(totals.peakBytes), before ? was("peakBytes", bytes, "") : totals.peakBytes == null ? "needs mode all" : totals.peakNanoseconds != null ? `${counted(totals.peakBlocks, "block")}, at ${duration(totals.peakNanoseconds)}` : totals.peakBytes ? "when is not known" : "nothing was allocated", exactly(totals.peakBytes, "bytes"));
+    card("card-live", "Never freed", bytes(totals.liveBytes), was("liveBytes", bytes, `${counted(totals.liveBlocks, "block")} alive at the end`), exactly(totals.liveBytes, "bytes"));
+    card("card-bytes", "Allocated in total", bytes(totals.bytesAllocated), was("bytesAllocated", bytes, counted(totals.allocations, "allocation")), exactly(totals.bytesAllocated, "bytes"));
     card("card-temporary", "Temporary", totals.temporaryAllocations == null ? "–" : percent(totals.temporaryAllocations, totals.allocations),
       totals.temporaryAllocations == null ? "needs mode all" : before ? was("temporaryAllocations", shortCount, "") : `${count(totals.temporaryAllocations)} freed before the next allocation`, exactly(totals.temporaryAllocations, "allocations"));
     card("card-realloc", "Reallocations", shortCount(totals.reallocations), before ? was("reallocations", shortCount, "") : totals.failures ? `${count(totals.failures)} allocations failed` : "no allocation failed", exactly(totals.reallocations, "reallocations"));
@@ -97,13 +100,13 @@ let labelCache = null;
 function labels() {
   if (!labelCache) {
     labelCache = Array.from({ length: recorded.rows }, (_, row) => recorded.label(row));
-    tellApart(labelCache);
+    tellApart(labelCache, (row) => recorded.trimmed(recorded.stack(row)).map((frame) => recorded.short(frame)));
   }
   return labelCache;
 }
 
-/** Rows that read the same so far get the innermost caller in which they differ from the first of them. */
-function tellApart(list) {
+/** Rows that read the same so far get the innermost caller in which they differ from the first of them; `names` are a row's calls. */
+function tellApart(list, names) {
   const groups = new Map();
   list.forEach((label, row) => {
     const key = `${label.name}\n${label.via}`;
@@ -112,7 +115,6 @@ function tellApart(list) {
   });
   for (const rows of groups.values()) {
     if (rows.length < 2 || list[rows[0]].other) continue;
-    const names = (row) => recorded.trimmed(recorded.stack(row)).map((frame) => recorded.short(frame));
     const first = names(rows[0]);
     let nearest = 0;
     for (const row of rows.slice(1)) {
@@ -132,13 +134,14 @@ function drawStandout() {
     ["bytes", "Who allocates most"], ["temporary", "Who allocates for a moment"],
   ];
   const boxes = lists.map(([measure, title]) => {
+    if (absence(measure)) return make("div.top", {}, make("h3", {}, title, make("span", {}, "–")), make("p.note", {}, absence(measure)));
     const all = total(values()[measure]);
     const list = make("ol");
     for (const group of ranking(measure, 5)) {
       const via = [...group.via].sort((a, b) => b[1] - a[1])[0][0];
       const open = () => chosen.set({ tab: "flame", measure, search: group.other ? "" : group.name });
       list.append(make("li", {}, make("button", { type: "button", title: "Show in the flame graph", onclick: open },
-        make("span.name", { title: group.name }, group.name, via ? make("span.via", {}, ` ← ${via}`) : null),
+        make("span.name", { title: group.name }, make("bdi", {}, group.name), via ? make("span.via", {}, ` ← ${via}`) : null),
         make("span.amount", {}, `${measures[measure].format(group.value)} · ${percent(group.value, all)}`),
         make("span.meter", {}, barFill(group.value / all)))));
     }

@@ -18,7 +18,7 @@ const threads = {
     ];
     if (several) columns.splice(1, 0, { key: "process", label: "Process", text: (row) => `${owner(row).name} ${owner(row).pid}`, value: (row) => owner(row).pid, hover: (row) => owner(row).command });
     this.table = new Table({ name: "threads", columns, sort: ["bytes", "descending"], searchText: (row) => `${row.name} ${owner(row).command}` });
-    panel.append(this.table.element);
+    panel.append(make("p.note", { hidden: !onlySurvivors }, survivorsNote), this.table.element);
   },
   scope: () => (rangedEvents() ? "" : "the whole run, not the selection"),
   draw() {

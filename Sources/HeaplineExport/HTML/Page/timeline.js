@@ -16,9 +16,12 @@ const chart = {
     this.canvas = make("canvas", { "aria-hidden": "true" });
     byId("chart").replaceChildren(this.canvas);
     const hasResident = recorded.timeline.resident.some((value) => value != null);
+    // Mode count knows no times, and a program may never allocate: no line at zero pretends to be an answer.
+    this.hasEvents = recorded.timeline.allocations.some((value) => value > 0) || recorded.timeline.maxLiveBytes.some((value) => value > 0);
     for (const [id, label, token] of this.series) {
       if (id === "resident" && !hasResident) { this.shown.resident = false; continue; }
-      if (id === "stacks" && !recorded.entries) continue;
+      if (id !== "resident" && !this.hasEvents) { this.shown[id] = false; continue; }
+      if (id === "stacks" && (!recorded.entries || !recorded.hasStacks)) continue;
       const swatch = make("i.swatch");
       swatch.style.background = `var(--${token})`;
       const button = make("button", { type: "button", "aria-pressed": String(this.shown[id]), onclick: () => {
@@ -29,7 +32,10 @@ const chart = {
       byId("series").append(button);
     }
     if (before) byId("series").append(make("span.note", {}, "grey: live bytes before"));
+    this.legend = make("div.chips", { id: "layers" });
+    byId("chart").after(this.legend);
     const box = byId("chart");
+    box.hidden = !this.hasEvents && !hasResident;
     box.addEventListener("pointerdown", (event) => this.down(event));
     box.addEventListener("pointermove", (event) => this.move(event));
     box.addEventListener("pointerup", (event) => this.up(event));
@@ -47,7 +53,7 @@ const chart = {
     return this.fits;
   },
 
-  get plotWidth() { return byId("chart").clientWidth - this.left - this.right; },
+  get plotWidth() { return widthOf(byId("chart")) - this.left - this.right; },
   get span() { return Math.max(recorded.duration, recorded.timeline.width); },
   x(time) { return this.left + (time / this.span) * this.plotWidth; },
   time(x) { return Math.min(this.span, Math.max(0, ((x - this.left) / this.plotWidth) * this.span)); },
@@ -63,7 +69,7 @@ const chart = {
   },
 
   down(event) {
-    if (event.button !== 0 || !recorded.activity) return;
+    if (event.button !== 0 || !recorded.activity || !this.hasEvents) return;
     this.drag = { from: this.at(event), x: event.clientX, moved: false };
     byId("chart").setPointerCapture(event.pointerId);
   },
@@ -149,9 +155,9 @@ const chart = {
 
   draw() {
     const line = recorded.timeline;
-    const width = byId("chart").clientWidth;
-    const rows = [["bytes", 190]];
-    if (this.shown.resident && !this.residentFits) rows.push(["resident", 62]);
+    const width = widthOf(byId("chart"));
+    const rows = this.hasEvents ? [["bytes", 190]] : [];
+    if (this.shown.resident && (!this.residentFits || !this.hasEvents)) rows.push(["resident", 62]);
     if (this.shown.blocks) rows.push(["blocks", 62]);
     if (this.shown.rate) rows.push(["rate", 62]);
     const gap = 16;
@@ -176,7 +182,7 @@ const chart = {
   },
 
   grid(ctx, top, height, most, format, steps, binary) {
-    const step = niceStep(most, steps, binary);
+    const step = Math.max(1, niceStep(most, steps, binary));  // all that is drawn is counted in whole numbers
     ctx.textAlign = "right";
     ctx.textBaseline = "middle";
     for (let value = 0; value <= most * 1.0001; value += step) {
@@ -188,7 +194,6 @@ const chart = {
       ctx.stroke();
       ctx.fillStyle = color("soft");
       ctx.fillText(format(value), this.left - 8, y);
-      if (step <= 0) break;
     }
   },
 
@@ -200,8 +205,9 @@ const chart = {
       most = Math.max(most, line.maxLiveBytes[i], shared ? line.resident[i] || 0 : 0);
     }
     most *= 1.12;  // the peak's label is above it
-    this.grid(ctx, top, height, most, bytes, 4, true);
+    this.grid(ctx, top, height, most, bytes, 5, true);
     const y = (value) => top + height - (value / most) * height;
+    this.drawLegend();
     if (this.shown.stacks && recorded.entries) this.drawLayers(ctx, y);
     else if (this.shown.live) this.path(ctx, line.maxLiveBytes, y, color("live"), color("live-fill"), top + height);
     if (shared) this.path(ctx, line.resident, y, color("resident"), null);
@@ -222,10 +228,8 @@ const chart = {
   },
 
   drawLayers(ctx, y) {
-    this.layers ??= this.makeLayers();
     const { width, spans } = recorded.activity;
     const base = new Float64Array(spans);
-    const dark = document.documentElement.dataset.theme === "dark";
     for (const layer of this.layers) {
       ctx.beginPath();
       for (let s = 0; s < spans; s++) {
@@ -238,9 +242,27 @@ const chart = {
         ctx.lineTo(this.x(s * width), y(base[s]));
         base[s] += Math.max(0, layer.values[s]);
       }
-      ctx.fillStyle = layer.hue == null ? (dark ? "#3a4450" : "#ccd3db") : `hsl(${layer.hue} ${dark ? "48% 52%" : "58% 60%"})`;
+      ctx.fillStyle = this.layerColor(layer);
       ctx.fill();
     }
+  },
+
+  layerColor(layer) {
+    const dark = document.documentElement.dataset.theme === "dark";
+    return layer.hue == null ? (dark ? "#3a4450" : "#ccd3db") : `hsl(${layer.hue} ${dark ? "48% 52%" : "58% 60%"})`;
+  },
+
+  /** Which function has which colour. */
+  drawLegend() {
+    this.legend.hidden = !this.shown.stacks;
+    if (!this.shown.stacks) return;
+    this.layers ??= this.makeLayers();
+    const used = this.layers.filter((layer) => layer.values.some((value) => value > 0));
+    this.legend.replaceChildren(...used.reverse().map((layer) => {
+      const swatch = make("i.swatch");
+      swatch.style.background = this.layerColor(layer);
+      return make("span.layer", {}, swatch, layer.name);
+    }));
   },
 
   /** A stepped line; with a fill also the area below it. */
@@ -319,12 +341,16 @@ const chart = {
   drawState() {
     const box = byId("selection");
     box.classList.toggle("on", Boolean(chosen.range));
+    if (!this.hasEvents) {
+      box.replaceChildren(onlyTotals ? "Live bytes are not known: this recording holds totals only (mode count); record with --mode all" : "Nothing was allocated");
+      return;
+    }
     if (!recorded.activity) {
       box.replaceChildren("no activity by stack in this report: ranges cannot be selected");
       return;
     }
     if (!chosen.range) {
-      box.replaceChildren("Drag over the chart to look at a part of the run");
+      box.replaceChildren(`${onlySurvivors ? "Mode leaks: only what was never freed is drawn. " : ""}Drag over the chart to look at a part of the run`);
       return;
     }
     const [from, to] = rangeTimes();
