@@ -67,6 +67,10 @@ scale: ## Cost as work grows: events, threads, live blocks, depth, stacks; QUICK
 stacks: ## Call stacks: depth 0 and 32 beside heaptrack, threads, other unwinders, instructions; within four minutes
 	$(PERF) stacks $(if $(MINUTES),--minutes $(MINUTES))
 
+.PHONY: reports
+reports: ## Reading a trace of 100 million events with a million blocks alive, beside heaptrack_print; QUICK=1: a tenth of it
+	$(PERF) reports $(if $(QUICK),--quick)
+
 .PHONY: gates
 gates: ## Check the hot path's instructions against Perf/*.golden
 	swift build -c release --product heapline && swift run --package-path Perf HeaplinePerf check

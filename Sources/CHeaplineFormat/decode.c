@@ -71,7 +71,7 @@ static inline void put_records_end(void) {
 #endif
 }
 
-// Cost: 40 to 80 instructions an event, and no branch on a varint's length. Columns are checked as a whole at the end: until then a
+// Cost: 110 to 180 instructions an event, and no branch on a varint's length. Columns are checked as a whole at the end: until then a
 // damaged one may run into the next, never out of the input, and what it says is refused.
 static inline __attribute__((always_inline)) int decode(const uint8_t *bytes, size_t size, uint32_t count, uint64_t first,
                                                        struct hl_record *out, void *scratch, int has_pext) {

@@ -66,6 +66,32 @@ struct Random: RandomNumberGenerator {
         #expect(unsafe (hl_events_in_order(decoder.bytes) != 0) == isInOrder)
     }
 
+    @Test(arguments: 0..<20) func mergesTwoSequences(_ number: Int) {
+        let seed = UInt64.random(in: 1...UInt64.max)
+        print("CodecTests.mergesTwoSequences \(number): seed \(seed)")
+        var random = Random(seed)
+        func key(_ record: hl_record) -> UInt64 { (record.time_kind >> 8) << 1 | (2...3 ~= record.time_kind & 0xff ? 0 : 1) }
+        // Few moments, so that many are the same; `thread` says which sequence a record is from, `size` its place there.
+        let sequences: [[hl_record]] = (0..<2).map { sequence in
+            let count = number < 3 ? number * sequence : Int.random(in: 0...300, using: &random)
+            let unnumbered = (0..<count).map { _ in
+                hl_record(
+                    time_kind: UInt64.random(in: 0..<100, using: &random) << 8 | UInt64.random(in: 1...4, using: &random), address: 1, size: 0,
+                    stack: 0, thread: UInt32(sequence))
+            }
+            return unnumbered.sorted { key($0) < key($1) }.enumerated().map { place, record in
+                var record = record
+                record.size = UInt64(place)
+                return record
+            }
+        }
+        var merged = [hl_record](repeating: hl_record(), count: sequences[0].count + sequences[1].count + 1)
+        unsafe hl_records_merge(sequences[0], sequences[0].count, sequences[1], sequences[1].count, &merged)
+        #expect(merged.removeLast().time_kind == 0, "nothing is written behind the last record")
+        let expected = (sequences[0] + sequences[1]).sorted { (key($0), $0.thread, $0.size) < (key($1), $1.thread, $1.size) }
+        #expect(same(merged, expected), "seed \(seed)")
+    }
+
     /// A program as programs are: few sites, blocks that are reused, most of them short-lived.
     func realistic(_ count: Int, _ random: inout Random) -> [hl_record] {
         var records: [hl_record] = []

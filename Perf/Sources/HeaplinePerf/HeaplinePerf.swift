@@ -10,11 +10,13 @@ struct HeaplinePerf {
         usage: heapline-perf costs [--quick] [--minutes N] [--only WORKLOAD,…] [--tracers NAME,…] [--rounds N]
                heapline-perf scale [--quick] [--minutes N] [--only CURVE,…]
                heapline-perf stacks [--minutes N] [--rounds N]
+               heapline-perf reports [--quick] [--rounds N]
                heapline-perf check | golden | readme
         common: --root REPOSITORY  --heapline COMMAND  --output FOLDER  --verbose
         costs:  writes DATE-MACHINE.json, .md and .svg to Perf/results
         scale:  cost as work grows: events, threads, live blocks, depth, distinct stacks
         stacks: what call stacks cost, beside heaptrack and other unwinders; writes DATE-MACHINE-stacks.md and .json
+        reports: what reading a long trace takes, beside heaptrack_print; writes DATE-MACHINE-reports.md and .json
         check:  compares instruction counts and the instructions of the fast path with Perf/*.golden; exit status 2 when
                 they differ. golden: writes them anew.
         readme: puts the newest results of costs into README.md.
@@ -29,6 +31,7 @@ struct HeaplinePerf {
             case "costs": try Costs(tools: tools, options: options).run()
             case "scale": try Scale(tools: tools, options: options).run()
             case "stacks": try Stacks(tools: tools, options: options).run()
+            case "reports": try Reports(tools: tools, options: options).run()
             case "readme": try Costs.readme(tools.root)
             case "check", "golden":
                 if try !Gates(tools: tools, update: options.verb == "golden").run() {

@@ -33,6 +33,11 @@ int hl_events_decode_portable(const uint8_t *_Nonnull bytes, size_t size, uint32
 // free. So it is but where a core did both in one tick, or the file is not what a recorder wrote.
 int hl_events_in_order(const void *_Nonnull scratch);
 
+// Takes the earlier of both first records again and again until none is left, the first sequence's when they are equally early: by time,
+// and at one time frees before allocations. `out` overlaps neither and has room for all.
+void hl_records_merge(const struct hl_record *_Nonnull first, size_t first_count, const struct hl_record *_Nonnull second,
+                      size_t second_count, struct hl_record *_Nonnull out);
+
 // Encodes nodes that follow each other from id `first`. Returns bytes written; `out` needs 24 bytes for each node.
 size_t hl_nodes_encode(const struct hl_node *_Nonnull nodes, uint32_t count, uint64_t first,
                        uint8_t *_Nonnull out);

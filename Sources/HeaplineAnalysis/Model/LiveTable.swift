@@ -22,6 +22,7 @@
 // while it does. So for each block there are at most (32 + 16/15) / 0.583 = 57 bytes, and 6 more while a shard grows. Fuller tables were
 // measured: from 75 % on so many groups have been passed that looking further costs more than the memory saves. Shards of up to
 // 4 MiB double, which is quicker, as is a search in what is half empty; so a table may have 65 MB whatever is in it.
+// Where it is known how many blocks there will be at the end, the steps between are left out.
 
 internal import CHeaplineFormat
 internal import Glibc
@@ -54,12 +55,17 @@ struct LiveTable: ~Copyable {
     private static let passed = 15  // the tag byte that counts
     private static let firstGroups: UInt32 = 4
     private static let fewGroups: UInt32 = 16384  // 65 MB in all shards
+    private static let believedGroups: UInt32 = 512
 
     private let shards: UnsafeMutablePointer<Shard>
+    private let expected: Int
     /// How often a shard has grown.
     private(set) var growths = 0
 
-    init() {
+    /// - Parameter expected: how many blocks there will probably be; a wrong number costs time, or memory up to 32 times what blocks there
+    ///   are need.
+    init(expected: Int = 0) {
+        self.expected = expected
         unsafe shards = .allocate(capacity: Self.shardCount)
         for index in 0..<Self.shardCount {
             unsafe (shards + index).initialize(to: Self.make(Self.firstGroups))
@@ -353,7 +359,10 @@ struct LiveTable: ~Copyable {
         growths += 1
         // By a fifth; as long as they are small by more: on the way to a million blocks, clearing the memory of all small steps took longer than
         // filling it. Multiples of 4 keep tags aligned.
-        unsafe shards[index] = Self.make((old.groups + (old.groups < Self.fewGroups ? old.groups : old.groups / 5)) & ~3)
+        var groups = Int(old.groups) + Int(old.groups < Self.fewGroups ? old.groups : old.groups / 5)
+        // At once to the size that will be needed, if what is there makes that believable.
+        if old.groups >= Self.believedGroups { groups = max(groups, min(expected / Self.shardCount, 32 * Int(old.count)) / 8) }
+        unsafe shards[index] = Self.make(UInt32(clamping: groups) & ~3)
         unsafe shards[index].count = old.count
         Self.forEach(old) { unsafe Self.put($0, Self.hash($0.address), shards + index) }
         unsafe free(old.slots)

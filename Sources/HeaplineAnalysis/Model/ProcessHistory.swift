@@ -66,7 +66,7 @@ struct ProcessHistory: ~Copyable {
     let weight: SampleWeight?  // in mode sample
     let nanosecondsPerTick: Double
 
-    var live = LiveTable()
+    var live: LiveTable
     var siteOf = Slab<UInt32>()  // by node id: site index + 1, or 0
     var threads = Slab<ThreadSums>()
     var pending = Slab<Pending>()
@@ -109,6 +109,9 @@ struct ProcessHistory: ~Copyable {
         inversions = Inversions(hz: process.clock.hz)
         nanosecondsPerTick = 1e9 / Double(process.clock.hz)
         siteOf.extend(to: nodeCount, with: 0)
+        // What the recorder counted says how many blocks there will be at the end.
+        let counts = process.mode == .sample ? nil : process.counts
+        live = LiveTable(expected: counts.map { Int(clamping: $0.allocations &- min($0.frees, $0.allocations)) } ?? 0)
     }
 
     // MARK: Plain records

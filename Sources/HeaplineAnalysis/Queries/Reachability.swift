@@ -141,11 +141,20 @@ struct Reachability {
 
     /// Among the unreachable, leaves one for each group that nothing outside of it leads to; the rest is indirect.
     ///
-    /// Blocks are visited depth first. In the reverse of the order in which they were left, the first that is not yet indirect is in a group
-    /// that none of those still to come leads to (the first half of Kosaraju's algorithm).
+    /// Nearly all of these groups are one block that nothing leads to. What those do not lead to are rings and what hangs on them: there blocks
+    /// are visited depth first, and in the reverse of the order in which they were left, the first that is not yet indirect is in a group that
+    /// none of those still to come leads to (the first half of Kosaraju's algorithm).
     private mutating func findHeads() {
+        var isTarget = [Bool](repeating: false, count: verdicts.count)
+        for block in verdicts.indices where verdicts[block] == .unreachable {
+            for edge in edges(UInt32(block)) { isTarget[Int(targets[edge])] = true }
+        }
+        for block in verdicts.indices where verdicts[block] == .unreachable && !isTarget[block] {
+            var found = [UInt32(block)]
+            while let next = found.popLast() { spread(&found, from: next, .indirect) }
+        }
         var order: [UInt32] = []
-        var isVisited = verdicts.map { $0 == .reachable }
+        var isVisited = verdicts.indices.map { verdicts[$0] != .unreachable || !isTarget[$0] }
         var path: [(block: UInt32, edge: Int)] = []
         // From the highest address down, so that of a ring the block with the lowest address, often the oldest, stands for it.
         for start in verdicts.indices.reversed() where !isVisited[start] {

@@ -120,7 +120,7 @@ final class ChunkReader {
 
     /// Decodes the records of an events chunk into `out`, which holds at least `header.count`.
     ///
-    /// - Returns: whether they are in the order in which ``StreamMerge`` takes them, each and every one.
+    /// - Returns: whether they are in the order in which ``CoreMerge`` takes them, each and every one.
     func events(_ chunk: Chunk, into out: UnsafeMutablePointer<hl_record>) throws(TraceError) -> Bool {
         let bytes = unsafe try payload(chunk)
         guard chunk.header.count > 0, let base = bytes.baseAddress else { throw damaged(chunk, "has an empty chunk of events") }

@@ -107,4 +107,18 @@ import Testing
         #expect(worst > 0 && worst < 64)
         #expect(table.check().bytes == table.bytes)
     }
+
+    /// What is expected saves steps and is not believed blindly.
+    @Test(arguments: [(0, 300_000, 40 << 20), (300_000, 300_000, 20 << 20), (Int.max, 60_000, 32 * 64 * 60_000)])
+    func growsToWhatIsExpected(_ expected: Int, _ count: Int, _ mostBytes: Int) {
+        var table = LiveTable(expected: expected)
+        var old = LiveBlock(address: 0, size: 0, stamp: 0, site: 0, thread: 0)
+        for index in 1...count {
+            _ = table.insert(LiveBlock(address: UInt64(index) * 32, size: 1, stamp: 0, site: 0, thread: 0), replaced: &old)
+        }
+        let (bytes, isSound) = table.check()
+        #expect(isSound && table.count == count)
+        #expect(bytes <= mostBytes)
+        #expect(expected == 0 ? table.growths > 8 * 9 : table.growths <= 8 * 9)
+    }
 }

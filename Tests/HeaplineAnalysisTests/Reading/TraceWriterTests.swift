@@ -10,13 +10,14 @@ import Testing
 @testable import HeaplineAnalysis
 
 @Suite(.serialized) struct TraceWriterTests {
-    @Test(arguments: [1, 7, 64, 5000]) func eventsComeBackInOrder(chunkEvents: Int) throws {
-        let seed = 0xbac_0000 + UInt64(chunkEvents)
+    /// Chunks shorter and longer than a window of the merge; one core, an odd number, and so many that a window holds few events of each.
+    @Test(arguments: [1, 7, 64, 5000], [1, 2, 3, 4, 90]) func eventsComeBackInOrder(chunkEvents: Int, cores: Int) throws {
+        let seed = 0xbac_0000 + UInt64(chunkEvents) + UInt64(cores) << 24
         var random = SeededRandom(seed)
         var script = TraceScript()
         script.chunkEvents = chunkEvents
         script.processes[0].nodes = HistoryTests.parents
-        script.events = BruteForce.events(&random, count: 3000, stacks: 9, threads: 4, cores: 4)
+        script.events = BruteForce.events(&random, count: chunkEvents == 5000 ? 12_000 : 3000, stacks: 9, threads: 4, cores: cores)
         try script.withTrace { trace in
             var read: [Event] = []
             unsafe try trace.source.replay(processes: nil) { process, records in
