@@ -37,6 +37,15 @@ import Testing
         }
     }
 
+    /// The program gets the bytes that were given, whether or not they are text.
+    @Test func argumentsAreBytes() throws {
+        try Harness.withDirectory { directory in
+            let script = "'\(Harness.heapline)' run -q -o '\(directory)/t' -- printf %s \"$(printf 'a\\377b')\" | od -An -tx1"
+            let outcome = try Harness.run(["/bin/sh", "-c", script])
+            #expect(outcome.output.split(whereSeparator: \.isWhitespace) == ["61", "ff", "62"], "\(outcome.output) \(outcome.errors)")
+        }
+    }
+
     /// An answer that could not be written whole does not pass for one; files that were asked for are there all the same.
     @Test func standardOutputIsFull() throws {
         try Harness.withDirectory { directory in
