@@ -43,6 +43,10 @@ import Testing
             let script = "'\(Harness.heapline)' run -q -o '\(directory)/t' -- printf %s \"$(printf 'a\\377b')\" | od -An -tx1"
             let outcome = try Harness.run(["/bin/sh", "-c", script])
             #expect(outcome.output.split(whereSeparator: \.isWhitespace) == ["61", "ff", "62"], "\(outcome.output) \(outcome.errors)")
+            let variable =
+                "V=\"$(printf 'c\\376')\" '\(Harness.heapline)' run -q -o '\(directory)/v' -- printenv V | od -An -tx1"
+            let inherited = try Harness.run(["/bin/sh", "-c", variable])
+            #expect(inherited.output.split(whereSeparator: \.isWhitespace) == ["63", "fe", "0a"], "\(inherited.output)")
         }
     }
 

@@ -28,7 +28,7 @@ struct Launcher {
         unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var pid: pid_t = 0
         let error = unsafe Self.withStrings(Self.asGiven(arguments)) { argv in
-            unsafe Self.withStrings(environment.map { Array($0.utf8CString) }) { envp in
+            unsafe Self.withStrings(environment.map(Self.asInherited)) { envp in
                 unsafe posix_spawnp(&pid, argv[0]!, nil, &attributes, argv, envp)
             }
         }
@@ -46,6 +46,19 @@ struct Launcher {
             }
             return Array(text.utf8CString)
         }
+    }
+
+    /// The same for a variable of the environment, which is this command's own unless it was changed.
+    private static func asInherited(_ variable: String) -> [CChar] {
+        var entry = unsafe environ
+        // Only what was repaired can differ from what was inherited.
+        while variable.unicodeScalars.contains("\u{fffd}"), let given = unsafe entry.pointee {
+            if unsafe String(cString: given) == variable {
+                return unsafe Array(UnsafeBufferPointer(start: given, count: strlen(given) + 1))
+            }
+            unsafe entry += 1
+        }
+        return Array(variable.utf8CString)
     }
 
     private static func withStrings<R>(
