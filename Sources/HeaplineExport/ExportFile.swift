@@ -46,6 +46,15 @@ public enum ExportFile {
         }
     }
 
+    /// Creates `path` with `bytes`.
+    public static func write(_ bytes: [UInt8], to path: String, force: Bool) throws(TraceError) {
+        do {
+            try write(path, force: force) { $0.append(bytes) }
+        } catch {
+            throw error as? TraceError ?? TraceError(.system, path: path, message: "\(error)")
+        }
+    }
+
     /// - Parameter path: what messages call the file.
     private static func write(
         to file: String, for path: String, flags: CInt, _ body: (ExportSink) throws -> Void

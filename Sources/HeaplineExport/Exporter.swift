@@ -104,7 +104,7 @@ public struct Exporter {
     func command(of process: TraceProcess?) -> String {
         guard let process else { return "" }
         let words = process.arguments.isEmpty ? [process.executable] : process.arguments
-        let line = words.joined(separator: " ").map { $0.isNewline ? " " : $0 }
-        return line.isEmpty ? process.name : String(line)
+        let line = words.joined(separator: " ").onOneLine()
+        return line.isEmpty ? process.name.onOneLine() : line
     }
 }

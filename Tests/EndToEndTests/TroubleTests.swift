@@ -37,6 +37,39 @@ import Testing
         }
     }
 
+    /// The program gets the bytes that were given, whether or not they are text.
+    @Test func argumentsAreBytes() throws {
+        try Harness.withDirectory { directory in
+            let script = "'\(Harness.heapline)' run -q -o '\(directory)/t' -- printf %s \"$(printf 'a\\377b')\" | od -An -tx1"
+            let outcome = try Harness.run(["/bin/sh", "-c", script])
+            #expect(outcome.output.split(whereSeparator: \.isWhitespace) == ["61", "ff", "62"], "\(outcome.output) \(outcome.errors)")
+            let variable =
+                "V=\"$(printf 'c\\376')\" '\(Harness.heapline)' run -q -o '\(directory)/v' -- printenv V | od -An -tx1"
+            let inherited = try Harness.run(["/bin/sh", "-c", variable])
+            #expect(inherited.output.split(whereSeparator: \.isWhitespace) == ["63", "fe", "0a"], "\(inherited.output)")
+        }
+    }
+
+    /// An answer that could not be written whole does not pass for one; files that were asked for are there all the same.
+    @Test func standardOutputIsFull() throws {
+        try Harness.withDirectory { directory in
+            let trace = directory + "/t.heapline"
+            _ = try Harness.run([Harness.heapline, "run", "-q", "-o", trace, "--", "true"])
+            for command in [
+                "report \(trace)", "report --json \(trace)", "diff \(trace) \(trace)", "diff --json \(trace) \(trace)",
+                "check --max-peak 1G --junit \(directory)/junit.xml \(trace)", "export -f csv -o - \(trace)",
+                "doctor -- true", "esp chips",
+            ] {
+                let outcome = try Harness.run(["/bin/sh", "-c", "'\(Harness.heapline)' \(command) > /dev/full"])
+                #expect(outcome.exitCode == 1, "\(command)")
+                #expect(outcome.errors.contains("standard output: cannot be written"), "\(command): \(outcome.errors)")
+                let unread = try Harness.run(["/bin/sh", "-c", "'\(Harness.heapline)' \(command) | true"])
+                #expect(unread.errors.isEmpty, "\(command): \(unread.errors)")
+            }
+            #expect(unsafe access(directory + "/junit.xml", F_OK) == 0)
+        }
+    }
+
     /// Programs whose malloc comes before the preloaded one: one that serves them itself, one that passes all on, and one that has
     /// no malloc but an address for it.
     static let mallocs = [

@@ -50,7 +50,7 @@ public struct Baseline: Sendable, Hashable {
     }
 
     private mutating func take(_ line: Substring) -> Bool {
-        let words = line.split(separator: " ", maxSplits: 3)
+        let words = line.split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
         if words.count == 2, let kind = BudgetKind(rawValue: String(words[0])), let value = UInt64(words[1]) {
             values[kind] = value
             return true

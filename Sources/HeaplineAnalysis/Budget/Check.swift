@@ -72,7 +72,7 @@ public struct Check: Sendable {
         try findLeaks(tree, options)
         measure(tree)
         for budget in options.budgets { try add(budget, tree) }
-        if let baseline = options.baseline { compare(baseline, options.tolerance, tree) }
+        if let baseline = options.baseline { try compare(baseline, options.tolerance, tree) }
         doubts = tree.history.gaps.compactMap { Self.doubt($0, tree.history.trace) }
         let isSampled = tree.history.trace.processes.contains { $0.mode == .sample }
         if isSampled { doubts.append("the trace is a sample: all but the program's number of allocations is estimated") }
@@ -143,8 +143,11 @@ public struct Check: Sendable {
     }
 
     private func cannot(_ budget: Budget, _ tree: CallTree) -> TraceError {
+        cannot(budget.function == nil ? "--\(budget.kind.option)" : "--\(budget.kind.option) for a function", tree)
+    }
+
+    private func cannot(_ what: String, _ tree: CallTree) -> TraceError {
         let mode = tree.history.trace.processes.first?.mode ?? .off
-        let what = budget.function == nil ? "--\(budget.kind.option)" : "--\(budget.kind.option) for a function"
         let why = mode == .all ? "without stacks" : "in mode \(mode.rawValue)"
         return TraceError(
             .foreign, path: tree.history.trace.path,
@@ -186,15 +189,17 @@ public struct Check: Sendable {
 
     // MARK: Baseline
 
-    private mutating func compare(_ baseline: Baseline, _ tolerance: Double, _ tree: CallTree) {
+    private mutating func compare(_ baseline: Baseline, _ tolerance: Double, _ tree: CallTree) throws(TraceError) {
         func allowed(_ value: UInt64) -> UInt64 {
             let more = Double(value) * tolerance
             return more < 1e18 ? value &+ UInt64(more) : .max
         }
         for kind in BudgetKind.allCases {
-            guard let value = measured.values[kind], let old = baseline.values[kind] else { continue }
+            guard let old = baseline.values[kind] else { continue }
+            guard let value = measured.values[kind] else { throw cannot("\(kind.rawValue) as the baseline has it", tree) }
             add("baseline \(kind.rawValue)", kind, value, allowed(old), nil, tree) { _ in true }
         }
+        if !baseline.leaks.isEmpty, measured.values[.leaked] == nil { throw cannot("leaks as the baseline has them", tree) }
         for (signature, leak) in measured.leaks.sorted(by: { $0.key < $1.key }) {
             let old = baseline.leaks[signature]
             let limit = allowed(old?.bytes ?? 0)

@@ -204,12 +204,24 @@ extension CallTree.StackSums {
     }
 
     private mutating func add(_ errors: Site.StandardErrors?) {
-        guard let more = errors else { return }
-        func both(_ a: Double?, _ b: Double) -> Double { ((a ?? 0) * (a ?? 0) + b * b).squareRoot() }
-        standardErrors = Site.StandardErrors(
-            allocations: both(standardErrors?.allocations, more.allocations),
-            bytes: both(standardErrors?.bytes, more.bytes),
-            liveBlocks: both(standardErrors?.liveBlocks, more.liveBlocks),
-            liveBytes: both(standardErrors?.liveBytes, more.liveBytes))
+        guard let errors else { return }
+        standardErrors = standardErrors.map { $0.with(errors) } ?? errors
+    }
+}
+
+extension CallTree {
+    /// How good the sums of all stacks are; nil unless they are estimates.
+    public var standardErrors: Site.StandardErrors? {
+        sites.lazy.compactMap(\.standardErrors).reduce(nil as Site.StandardErrors?) { $0?.with($1) ?? $1 }
+    }
+}
+
+extension Site.StandardErrors {
+    /// That of the sum of two estimates: blocks are sampled independently, so variances add up.
+    fileprivate func with(_ other: Site.StandardErrors) -> Site.StandardErrors {
+        func both(_ a: Double, _ b: Double) -> Double { (a * a + b * b).squareRoot() }
+        return Site.StandardErrors(
+            allocations: both(allocations, other.allocations), bytes: both(bytes, other.bytes),
+            liveBlocks: both(liveBlocks, other.liveBlocks), liveBytes: both(liveBytes, other.liveBytes))
     }
 }

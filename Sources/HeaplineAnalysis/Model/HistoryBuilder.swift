@@ -209,7 +209,12 @@ final class HistoryBuilder {
             }
             var errors: Site.StandardErrors?
             if index < shared.variances.count {
-                let variances = shared.variances[index]
+                var variances = shared.variances[index]
+                // What sums of fractions leave of blocks that all are gone.
+                if sums.liveBlocks == 0 {
+                    variances.liveBlocks = 0
+                    variances.liveBytes = 0
+                }
                 errors = Site.StandardErrors(
                     allocations: variances.allocations.squareRoot(), bytes: variances.bytes.squareRoot(),
                     liveBlocks: variances.liveBlocks.squareRoot(), liveBytes: variances.liveBytes.squareRoot())

@@ -130,17 +130,17 @@ struct CheckCommand: ParsableCommand {
         }
         let check = try Check(try traceOptions.tree(file), options)
         let report = CheckReport(check, root: Self.workingDirectory)
-        Output.write(Array(report.text(exactBytes: bytes).utf8))
-        if github { Output.write(Array(report.github.utf8)) }
-        if let junit { try Self.write(Array(report.junit.utf8), to: junit) }
-        if let sarif { try Self.write(report.sarif, to: sarif) }
-        if let markdown { try Self.append(Array(report.markdown.utf8), to: markdown) }
+        // Files first: whoever reads standard output may stop to, and they are to be there all the same.
+        let written = Result { try writeFiles(report) }
+        Output.write(report.text(exactBytes: bytes))
+        if github { Output.write(report.github) }
+        try written.get()
         if let baseline, updateBaseline {
             if !check.doubts.isEmpty, !allowGaps {
                 throw CommandFailure("the recording has gaps or is a sample: no baseline is made of it without --allow-gaps")
             }
             try Self.write(Array(check.measured.text.utf8), to: baseline)
-            Output.write(Array("baseline written: \(baseline)\n".utf8))
+            Output.write("baseline written: \(baseline)\n")
         }
         if !check.isFailed, !check.doubts.isEmpty, !allowGaps {
             throw CommandFailure(
@@ -149,9 +149,15 @@ struct CheckCommand: ParsableCommand {
         return check.isFailed
     }
 
+    private func writeFiles(_ report: CheckReport) throws {
+        if let junit { try Self.write(Array(report.junit.utf8), to: junit) }
+        if let sarif { try Self.write(report.sarif, to: sarif) }
+        if let markdown { try Self.append(Array(report.markdown.utf8), to: markdown) }
+    }
+
     /// Results are made anew in each run, so they replace what is there.
     private static func write(_ bytes: [UInt8], to path: String) throws {
-        try ExportFile.write(path, force: true) { $0.append(bytes) }
+        try ExportFile.write(bytes, to: path, force: true)
     }
 
     private static func append(_ bytes: [UInt8], to path: String) throws {

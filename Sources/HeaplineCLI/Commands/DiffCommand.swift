@@ -56,7 +56,7 @@ struct DiffCommand: ParsableCommand {
                 diff.json(oldPath: old, newPath: new) { Output.write($0) }
             } else {
                 let style = TextStyle(colour: Output.wantsColour, exactBytes: bytes, allFrames: allFrames, limit: limit)
-                Output.write(Array(diff.text(style).utf8))
+                Output.write(diff.text(style))
             }
         } catch {
             Terminal.error("heapline: \(error)")
@@ -65,6 +65,7 @@ struct DiffCommand: ParsableCommand {
     }
 
     private func writePage(to html: String) throws(TraceError) {
+        try ExportFile.check(html, force: force)
         let before = try Report(try Trace.open(old), symbols: symbols.symbolizer)
         let now = try Report(
             try Trace.open(new), options: HistoryOptions(activity: true), symbols: symbols.symbolizer)

@@ -20,8 +20,8 @@ struct DoctorCommand: ParsableCommand {
     func run() throws {
         let diagnosis = Diagnosis(program: program[0], arguments: Array(program.dropFirst()))
         for finding in diagnosis.findings {
-            print("\(finding.severity.rawValue): \(finding.text)")
-            if let fix = finding.fix { print("    fix: \(fix)") }
+            Output.write("\(finding.severity.rawValue): \(finding.text)\n")
+            if let fix = finding.fix { Output.write("    fix: \(fix)\n") }
         }
         if !diagnosis.canTrace { throw ExitCode(1) }
     }

@@ -31,6 +31,6 @@ struct EspChipsCommand: ParsableCommand {
             chips.append(chip)
         }
         let listings = try (chips.isEmpty ? ESPChip.all : chips).map(EspChipListing.init)
-        print(json ? EspChipListing.json(listings) : listings.map(\.table).joined(separator: "\n"))
+        Output.write((json ? EspChipListing.json(listings) : listings.map(\.table).joined(separator: "\n")) + "\n")
     }
 }

@@ -64,6 +64,8 @@ struct ReportCommand: ParsableCommand {
     }
 
     private func show() throws(TraceError) {
+        // Before a long trace is read in vain.
+        if let html { try ExportFile.check(html, force: force) }
         let trace = try Trace.open(file)
         var options = HistoryOptions(activity: html != nil)
         options.processes = try reading.processes(of: trace)
@@ -95,15 +97,18 @@ enum Output {
         return true
     }
 
-    /// Writes all bytes; gives up when nobody reads them any more.
+    /// Writes all bytes. Gives up in silence when nobody reads them any more; when they cannot be written, the command ends with
+    /// status 1, as an answer that is not whole must not pass for one. What else a command writes, it writes before.
     static func write(_ bytes: [UInt8]) {
-        var done = 0
-        unsafe bytes.withUnsafeBytes { buffer in
-            while done < buffer.count {
-                let wrote = unsafe Glibc.write(STDOUT_FILENO, buffer.baseAddress! + done, buffer.count - done)
-                if wrote <= 0 && errno != EINTR { return }
-                done += max(wrote, 0)
-            }
+        do throws(TraceError) {
+            try ExportFile.write(bytes, to: STDOUT_FILENO, path: "standard output")
+        } catch {
+            if error.errno == EPIPE { return }
+            Terminal.error("heapline: \(error)")
+            exit(1)
         }
     }
+
+    /// Writes a text.
+    static func write(_ text: String) { write(Array(text.utf8)) }
 }

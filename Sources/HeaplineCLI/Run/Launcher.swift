@@ -27,17 +27,42 @@ struct Launcher {
         unsafe posix_spawnattr_setsigmask(&attributes, &mask)
         unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var pid: pid_t = 0
-        let error = unsafe Self.withStrings(arguments) { argv in
-            unsafe Self.withStrings(environment) { envp in
-                unsafe posix_spawnp(&pid, arguments[0], nil, &attributes, argv, envp)
+        let error = unsafe Self.withStrings(Self.asGiven(arguments)) { argv in
+            unsafe Self.withStrings(environment.map(Self.asInherited)) { envp in
+                unsafe posix_spawnp(&pid, argv[0]!, nil, &attributes, argv, envp)
             }
         }
         if error != 0 { throw Failure(program: arguments[0], errno: error) }
         self.pid = pid
     }
 
+    /// The bytes of `arguments`. A program's arguments need not be UTF-8, which a String cannot hold: where they are the last ones of
+    /// this command, as after `run --`, they are passed on as this command got them.
+    private static func asGiven(_ arguments: [String]) -> [[CChar]] {
+        let first = Int(CommandLine.argc) - arguments.count
+        return arguments.enumerated().map { index, text in
+            if first > 0, let given = unsafe CommandLine.unsafeArgv[first + index], unsafe String(cString: given) == text {
+                return unsafe Array(UnsafeBufferPointer(start: given, count: strlen(given) + 1))
+            }
+            return Array(text.utf8CString)
+        }
+    }
+
+    /// The same for a variable of the environment, which is this command's own unless it was changed.
+    private static func asInherited(_ variable: String) -> [CChar] {
+        var entry = unsafe environ
+        // Only what was repaired can differ from what was inherited.
+        while variable.unicodeScalars.contains("\u{fffd}"), let given = unsafe entry.pointee {
+            if unsafe String(cString: given) == variable {
+                return unsafe Array(UnsafeBufferPointer(start: given, count: strlen(given) + 1))
+            }
+            unsafe entry += 1
+        }
+        return Array(variable.utf8CString)
+    }
+
     private static func withStrings<R>(
-        _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> R
+        _ strings: [[CChar]], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> R
     ) -> R {
         var pointers = unsafe strings.map { unsafe strdup($0) } + [nil]
         // Else it would write "unsafebuffer" for "unsafe buffer" here.

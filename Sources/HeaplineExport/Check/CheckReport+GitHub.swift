@@ -66,20 +66,24 @@ extension CheckReport {
     }
 
     static func message(_ text: String) -> String {
-        escape(text, ["%": "%25", "\r": "%0D", "\n": "%0A", "\r\n": "%0D%0A"])
+        escape(text, ["%": "%25", "\r": "%0D", "\n": "%0A"])
     }
 
     static func property(_ text: String) -> String {
-        escape(text, ["%": "%25", "\r": "%0D", "\n": "%0A", "\r\n": "%0D%0A", ":": "%3A", ",": "%2C"])
+        escape(text, ["%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"])
     }
 
     /// Text in a table's cell: what Markdown or HTML would take for its own is escaped.
     static func cell(_ text: String) -> String {
         escape(
-            text, ["|": "\\|", "<": "&lt;", ">": "&gt;", "*": "\\*", "_": "\\_", "`": "\\`", "\n": " ", "\r\n": " "])
+            text,
+            [
+                "|": "\\|", "<": "&lt;", ">": "&gt;", "&": "&amp;", "*": "\\*", "_": "\\_", "`": "\\`", "[": "\\[",
+                "\\": "\\\\", "\n": " ", "\r": " ",
+            ])
     }
 
-    private static func escape(_ text: String, _ table: [Character: String]) -> String {
-        text.reduce(into: "") { result, character in result += table[character] ?? String(character) }
+    private static func escape(_ text: String, _ table: [Unicode.Scalar: String]) -> String {
+        text.replacing { table[$0] }
     }
 }

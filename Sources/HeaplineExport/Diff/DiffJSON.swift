@@ -5,6 +5,8 @@
 //   schema, version
 //   old, new     {path}
 //   totals       {name: {old, new}}               names as in heapline.report; null where a recording cannot tell
+//   notes        [text]                           what keeps the two from being compared in full
+//   measures     [name]                           what stacks are compared by
 //   unchanged    number of stacks that did not change
 //   stacks       [{change, signature, stack, name: {old, new}…}]    only measures that changed; by signature
 //                change: new, gone, grown, shrunk
@@ -30,6 +32,8 @@ extension TraceDiff {
                     }
                 }
             }
+            json.array("notes") { json in for note in notes { json.value(note) } }
+            json.array("measures") { json in for measure in measures { json.value(measure.rawValue) } }
             json.member("unchanged", unchanged)
             json.objects("stacks", stacks, add)
         }

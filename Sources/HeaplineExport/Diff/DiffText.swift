@@ -16,6 +16,7 @@ extension TraceDiff {
     /// The diff as text, ended by a newline.
     public func text(_ style: TextStyle = TextStyle()) -> String {
         var lines = totalLines(style)
+        if !notes.isEmpty { lines += [""] + notes.map { "  " + style.warn($0) } }
         let limit = style.limit ?? 10
         for section in Self.sections {
             let ranked = ranking(by: section.measure)
@@ -32,7 +33,7 @@ extension TraceDiff {
                 lines.append(style.dim("  \(rest); --limit \(ranked.count) shows all"))
             }
         }
-        if stacks.isEmpty { lines += ["", "No stack changed."] }
+        if stacks.isEmpty, !measures.isEmpty { lines += ["", "No stack changed."] }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -74,6 +75,8 @@ extension TraceDiff {
             var text = frame.shortFunction
             if let file = frame.file {
                 text += " (\(file.split(separator: "/").last ?? "")\(frame.line.map { ":\($0)" } ?? ""))"
+            } else if let module = frame.module.split(separator: "/").last {
+                text += " in \(module)"
             }
             lines.append("      " + text)
         }

@@ -30,7 +30,7 @@ struct FoldedExport {
     }
 
     static func name(_ function: String) -> String {
-        guard function.utf8.contains(where: { $0 == UInt8(ascii: ";") || $0 < 32 }) else { return function }
-        return String(function.map { $0 == ";" ? ":" : $0.isNewline || $0 == "\t" ? " " : $0 })
+        guard function.utf8.contains(where: { $0 == UInt8(ascii: ";") || $0 < 32 || $0 >= 128 }) else { return function }
+        return function.onOneLine(replacing: [";": ":", "\t": " "])
     }
 }

@@ -8,7 +8,6 @@
 // The file stays below `byteLimit` whatever the trace: what is held of each stack is halved until it fits, and the page
 // says what it left out. Range selection needs a history with activity (HistoryOptions.activity).
 
-internal import Glibc
 public import HeaplineAnalysis
 public import HeaplineCollector
 
@@ -61,29 +60,11 @@ public struct HTMLReport {
         }
     }
 
-    /// Writes the page.
+    /// Writes the page, whole or not at all.
     ///
     /// - Parameter force: replace an existing file; otherwise one is an error of code `.exists`.
     public func write(to path: String, force: Bool) throws(TraceError) {
-        let flags = O_WRONLY | O_CREAT | O_CLOEXEC | (force ? O_TRUNC : O_EXCL)
-        let file = unsafe open(path, flags, 0o644)
-        guard file >= 0 else {
-            throw errno == EEXIST
-                ? TraceError(.exists, path: path, message: "exists already; --force replaces it")
-                : TraceError(.system, path: path, errno: errno, message: "cannot be written")
-        }
-        defer { close(file) }
-        var written = 0
-        while written < html.count {
-            let count = unsafe html.withUnsafeBytes { bytes in
-                unsafe Glibc.write(file, bytes.baseAddress! + written, bytes.count - written)
-            }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else {
-                throw TraceError(.system, path: path, errno: errno, message: "cannot be written")
-            }
-            written += count
-        }
+        try ExportFile.write(html, to: path, force: force)
     }
 
     // MARK: The page

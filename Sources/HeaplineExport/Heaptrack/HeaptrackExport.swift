@@ -26,7 +26,7 @@ struct HeaptrackExport {
         let history = export.history
         var events = HeaptrackEvents(export.tree, residentSamples(), sink)
         // 1.4.0, as that reader is the one this is tested with.
-        events.lines.append("v 10400 2\nX \(Self.line(export.command(of: export.processes.first)))\n")
+        events.lines.append("v 10400 2\nX \(export.command(of: export.processes.first))\n")
         events.lines.append("I 1000 0\n")  // memory of the machine is not recorded
         try history.forEachBlockEvent { event in
             switch event {
@@ -43,7 +43,6 @@ struct HeaptrackExport {
         return process.resident.map { HeaptrackEvents.Resident(time: process.clock.nanoseconds($0.ticks), bytes: $0.bytes) }
     }
 
-    static func line(_ text: String) -> String { String(text.map { $0.isNewline ? " " : $0 }) }
 }
 
 /// Writes a line for each event. Allocation kinds, of which there are few, are looked up for each.
@@ -202,7 +201,7 @@ private struct HeaptrackNames {
         if let known = strings[text] { return known }
         let index = UInt64(strings.count + 1)
         strings[text] = index
-        lines.append("s \(HeaptrackExport.line(text))\n")
+        lines.append("s \(text.onOneLine())\n")
         return index
     }
 }

@@ -8,7 +8,8 @@
 //   recording    {mode, depth, sampleBytes, eventsRecorded, eventsLost, complete, durationSeconds, processes}
 //   totals       {allocations, frees, reallocations, bytesAllocated, peakBytes, liveBlocks, liveBytes,
 //                 temporaryAllocations, peakBlocks, peakNanoseconds, failures, unknownFrees, impliedFrees,
-//                 mappedBytes, unmappedBytes}
+//                 mappedBytes, unmappedBytes, standardErrors: {liveBytes}}     the last in mode sample only: other totals are
+//                 exact there, or have none
 //   overhead     {estimatedNanoseconds, shareOfProcessorTime, allocationNanoseconds, freeNanoseconds, timedEvents, interruptedEvents,
 //                 eventNanoseconds, ownNanoseconds, searchNanoseconds, waitedNanoseconds, processorNanoseconds,
 //                 collectorNanoseconds, whyNot}  whyNot: null, or imported, emulated, counted, untold, fewEvents, and then
@@ -88,6 +89,9 @@ extension Report {
             totals(&json, history.totals)
             json.member("mappedBytes", history.mappedBytes)
             json.member("unmappedBytes", history.unmappedBytes)
+            if let errors = tree.standardErrors {
+                json.object("standardErrors") { json in json.member("liveBytes", errors.liveBytes) }
+            }
         }
         json.object("overhead") { json in
             let isThere = overhead.absence == nil

@@ -125,10 +125,12 @@ private struct MassifTree {
     }
 
     private static func place(_ frame: SymbolFrame) -> String {
-        let name = HeaptrackExport.line(frame.function)
+        var text = "0x0: \(frame.function)"
         if let file = frame.file, let line = frame.line {
-            return "0x0: \(name) (\(file.split(separator: "/").last ?? ""):\(line))"
+            text += " (\(file.split(separator: "/").last ?? ""):\(line))"
+        } else if !frame.module.isEmpty {
+            text += " (in \(frame.module))"
         }
-        return frame.module.isEmpty ? "0x0: \(name)" : "0x0: \(name) (in \(frame.module))"
+        return text.onOneLine()
     }
 }

@@ -45,6 +45,6 @@ struct CSVExport {
 
     static func field(_ text: String) -> String {
         guard text.utf8.contains(where: { $0 == 44 || $0 == 34 || $0 == 10 || $0 == 13 }) else { return text }
-        return "\"" + String(text.flatMap { $0 == "\"" ? "\"\"" : String($0) }) + "\""
+        return "\"" + text.replacing { $0 == "\"" ? "\"\"" : nil } + "\""
     }
 }

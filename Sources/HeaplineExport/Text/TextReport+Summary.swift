@@ -47,7 +47,7 @@ extension TextReport {
         var of: [String] = []
         if totals.reallocations > 0 { of.append("\(Units.count(totals.reallocations)) by realloc") }
         if let temporary = totals.temporaryAllocations, temporary > 0 {
-            of.append("\(about)\(Units.count(temporary)) temporary (\(Units.percent(temporary, of: totals.allocations)))")
+            of.append("\(about)\(Units.count(temporary)) temporary (\(Units.percent(temporary, of: allocationsOfStacks)))")
         }
         rows.append(("allocations", Units.count(totals.allocations), of.joined(separator: ", ")))
         var freed: [String] = []
@@ -63,7 +63,8 @@ extension TextReport {
         }
         let live = Units.count(totals.liveBlocks, "block")
         if let bytes = totals.liveBytes {
-            rows.append(("still alive", about + units.bytes(bytes), "in \(live)"))
+            let error = plusMinus(bytes: tree.standardErrors?.liveBytes).drop { $0 == " " }
+            rows.append(("still alive", about + units.bytes(bytes), (error.isEmpty ? "" : error + " ") + "in \(live)"))
         } else {
             rows.append(("still alive", live, ""))
         }

@@ -16,7 +16,7 @@ extension TextReport {
             lines.append("")
             var line =
                 "  " + style.bold(about + Units.count(sums.allocations, "allocation")) + "  "
-                + Units.percent(sums.allocations, of: history.totals.allocations) + "  " + units.bytes(sums.bytes)
+                + Units.percent(sums.allocations, of: allocationsOfStacks) + "  " + units.bytes(sums.bytes)
             line += plusMinus(bytes: sums.standardErrors?.bytes)
             if history.totals.temporaryAllocations != nil { line += ", \(Units.count(sums.temporary)) temporary" }
             line += ", \(units.bytes(sums.liveBytes)) alive"
@@ -29,7 +29,7 @@ extension TextReport {
 
     mutating func temporary(limit: Int) {
         let all = history.totals.temporaryAllocations ?? 0
-        heading("Temporary allocations: \(about)\(Units.count(all)) (\(Units.percent(all, of: history.totals.allocations)))")
+        heading("Temporary allocations: \(about)\(Units.count(all)) (\(Units.percent(all, of: allocationsOfStacks)))")
         lines.append(style.dim("  freed before the next allocation of their thread"))
         noStacksHint()
         let order = tree.ranking(by: .temporary, then: .allocations, limit: limit)

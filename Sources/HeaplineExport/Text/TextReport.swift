@@ -179,6 +179,12 @@ struct TextReport {
         rest(measure, shown: order.count)
     }
 
+    /// What shares of allocations are of: in mode sample the number is exact and its parts are estimates, so these have a sum of
+    /// their own.
+    var allocationsOfStacks: UInt64 {
+        report.mode == .sample ? tree.sites.reduce(0) { $0 &+ $1.allocations } : history.totals.allocations
+    }
+
     /// The standard error of an estimate, in mode sample; nothing where there is none to speak of.
     func plusMinus(bytes error: Double?) -> String {
         guard let error, error >= 0.5, error < 1e18 else { return "" }

@@ -154,6 +154,25 @@ import Testing
             }.isFailed)
     }
 
+    @Test func aBaselineIsNotKeptByATraceThatCannotTell() throws {
+        var leaksOnly = Baseline()
+        leaksOnly.leaks[StackSignature(functions: ["f"])] = Baseline.Leak(bytes: 1, blocks: 1)
+        var temporaryOnly = Baseline()
+        temporaryOnly.values[.temporary] = 5
+        let full = try check([]).measured
+        for (mode, baseline) in [
+            (RecordingMode.count, full), (.leaks, full), (.count, leaksOnly), (.leaks, temporaryOnly),
+        ] {
+            let source = SyntheticTrace()
+            _ = source.addProcess(mode: mode)
+            var options = CheckOptions()
+            options.baseline = baseline
+            let error = #expect(throws: TraceError.self) { try Check(try source.tree(), options) }
+            let text = try #require(error).description
+            #expect(text.contains("mode \(mode.rawValue)") && text.contains("baseline") && text.contains("--mode all"), "\(text)")
+        }
+    }
+
     @Test func aNewLeakFailsWhateverTheTotalAllows() throws {
         var baseline = try check([]).measured
         baseline.leaks[StackSignature(functions: ["load", "json::parse", "main"])] = nil

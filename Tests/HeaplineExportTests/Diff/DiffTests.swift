@@ -80,5 +80,66 @@ import Testing
         #expect(first["allocations"] == nil)
     }
 
+    /// What only one of two recordings holds did not come or go.
+    @Test(arguments: [RecordingMode.leaks, .count, .sample]) func modesThatTellLessAreComparedByLess(_ mode: RecordingMode) throws {
+        func program(_ mode: RecordingMode) throws -> CallTree {
+            let source = SyntheticTrace()
+            _ = source.addProcess(mode: mode)
+            if mode == .sample { source.processes[0].sampleBytes = 1 }
+            func call(_ name: String, _ pc: UInt64) -> Int {
+                source.addCall(0, pc: pc, parent: 1, EmbeddedFrame(function: name, file: "/src/a.c", line: 7, module: "/app"))
+            }
+            let (stays, goes) = (call("stays", 1), call("goes", 2))
+            guard mode != .count else { return try source.tree() }
+            source.add(HL_KIND_ALLOC, ticks: 1, address: 16, size: 100, stack: stays)
+            guard mode != .leaks else { return try source.tree() }
+            source.add(HL_KIND_ALLOC, ticks: 2, address: 32, size: 50, stack: goes)
+            source.add(HL_KIND_FREE, ticks: 3, address: 32)
+            return try source.tree()
+        }
+        let diff = TraceDiff(old: try program(.all), new: try program(mode))
+        #expect(diff.notes.count == 1 && diff.notes[0].contains("mode \(mode.rawValue)") && diff.notes[0].contains("new"))
+        #expect(!diff.stacks.contains { $0.change == .new || $0.change == .gone })
+        switch mode {
+        case .leaks: #expect(diff.stacks.isEmpty && diff.unchanged == 1 && Set(diff.measures) == [.liveBlocks, .liveBytes])
+        case .count: #expect(diff.measures.isEmpty && !diff.text().contains("No stack changed"))
+        default: #expect(diff.measures == Measure.allCases)
+        }
+        #expect(diff.text().contains(diff.notes[0]))
+        #expect(TraceDiff(old: try program(.all), new: try program(.all)).notes.isEmpty)
+    }
+
+    /// A trace written in heaptrack's format has the same stacks and sums, and what that format has no place for did not go away.
+    @Test func whatHeaptrackDoesNotTellIsNotCompared() throws {
+        let source = SyntheticTrace.random(5)
+        source.kind = .svdat
+        let tree = try source.tree()
+        try Scratch.with { directory in
+            try Scratch.write(try Exporter(tree).bytes(.heaptrack), directory + "/trace")
+            let back = try CallTree(try Trace.open(directory + "/trace").history())
+            let diff = TraceDiff(old: tree, new: back)
+            #expect(tree.history.totals.reallocations > 0)
+            #expect(diff.stacks.isEmpty && diff.unchanged > 0)
+            #expect(!diff.measures.contains(.temporary) && !diff.measures.contains(.reallocations) && diff.measures.contains(.peakBytes))
+            let total = try #require(diff.totals.first { $0.name == "reallocations" })
+            #expect(total.old == tree.history.totals.reallocations && total.new == nil)
+            #expect(diff.notes.contains { $0.contains("the new recording is heaptrack's") })
+        }
+    }
+
+    @Test func stacksAreNotComparedWithNone() throws {
+        func program(depth: Int) throws -> CallTree {
+            let source = SyntheticTrace()
+            _ = source.addProcess(depth: depth)
+            let call = source.addCall(0, pc: 1, parent: 1, EmbeddedFrame(function: "f", file: nil, line: nil, module: "/lib/a.so"))
+            source.add(HL_KIND_ALLOC, ticks: 1, address: 16, size: 100, stack: depth == 0 ? 0 : call)
+            return try source.tree()
+        }
+        let diff = TraceDiff(old: try program(depth: 0), new: try program(depth: 9))
+        #expect(diff.stacks.isEmpty && diff.measures.isEmpty)
+        #expect(diff.notes.count == 1 && diff.notes[0].contains("old") && diff.notes[0].contains("--depth"))
+        #expect(TraceDiff(old: try program(depth: 0), new: try program(depth: 0)).unchanged == 1)
+    }
+
     private final class Box: @unchecked Sendable { var bytes: [UInt8] = [] }
 }

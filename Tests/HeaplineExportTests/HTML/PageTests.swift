@@ -60,6 +60,21 @@ import Testing
     }
 
     /// More stacks than the page may hold one by one: the smaller ones become one line, and the sums stay whole.
+    /// Another name of the old file still has all of it: the new page came beside it, not into it.
+    @Test func `a page appears whole or not at all`() throws {
+        try Scratch.with { directory in
+            let page = try HTMLReport(try page(directory))
+            let path = directory + "/page.html"
+            try Scratch.write(Array("old".utf8), path)
+            #expect(unsafe link(path, directory + "/kept") == 0)
+            try page.write(to: path, force: true)
+            #expect(try Scratch.read(directory + "/kept") == Array("old".utf8))
+            #expect(try Scratch.read(path) == page.html)
+            #expect(throws: TraceError.self) { try page.write(to: directory, force: true) }
+            #expect(unsafe access("\(path).\(getpid()).part", F_OK) != 0)
+        }
+    }
+
     @Test func `a page stays below its limit`() throws {
         try PageTrace.withDirectory { directory in
             let report = try page(directory, stacks: 3000, depth: 12, milliseconds: 6)

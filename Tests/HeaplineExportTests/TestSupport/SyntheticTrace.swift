@@ -25,7 +25,7 @@ struct Seeded: RandomNumberGenerator {
 
 final class SyntheticTrace: TraceSource {
     let path = "synthetic"
-    let kind = TraceKind.heaptrack  // no counts of a recorder to agree with
+    var kind = TraceKind.heaptrack  // no counts of a recorder to agree with
     let state = TraceState.complete
     let startUnixNanoseconds: UInt64 = 1_700_000_000_000_000_000
     var processes: [TraceProcess] = []
