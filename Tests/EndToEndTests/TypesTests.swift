@@ -11,11 +11,12 @@ import Testing
         struct Shape { virtual ~Shape() {} };
         template <class T> struct Box : Shape { T value{}; };
         namespace deep { struct Other : Shape { long more[4]; }; }
-        Shape *volatile kept[10];
+        Shape *volatile kept[17];
         int main() {
-            for (int i = 0; i < 5; i++) kept[i] = new Box<int>;
-            for (int i = 5; i < 8; i++) kept[i] = new Box<std::string>;
-            for (int i = 8; i < 10; i++) kept[i] = new deep::Other;
+            for (int i = 0; i < 12; i++) kept[i] = new Box<int>;
+            for (int i = 12; i < 15; i++) kept[i] = new Box<std::string>;
+            for (int i = 15; i < 17; i++) kept[i] = new deep::Other;
+            for (int i = 5; i < 12; i++) { delete kept[i]; kept[i] = nullptr; }
         }
         """
     static let swift = """
@@ -34,10 +35,10 @@ import Testing
         print(kinds.count, pairs.count)
         """
 
-    /// Compiles and records; returns blocks and lost blocks by type.
+    /// Compiles and records; returns the groups of types by name.
     private func types(
         _ source: String, _ file: String, _ compiler: [String], stripped: Bool
-    ) throws -> [String: (blocks: UInt64, lost: UInt64)]? {
+    ) throws -> [String: Types.Group]? {
         guard Harness.which(compiler[0]) != nil, !stripped || Harness.which("strip") != nil else {
             print("SKIPPED: \(compiler[0]) or strip is not installed")
             return nil
@@ -56,14 +57,19 @@ import Testing
             #expect(types.isExamined)
             #expect(types.groups.reduce(0) { $0 + $1.blocks } == history.totals.liveBlocks)
             #expect(types.groups.reduce(0) { $0 + $1.bytes } == history.totals.liveBytes)
-            let named = types.groups.filter { $0.kind != .size }.map { ($0.name, (blocks: $0.blocks, lost: $0.leakedBlocks)) }
-            return Dictionary(named, uniquingKeysWith: { a, _ in a })
+            #expect(types.isPeakKnown)
+            #expect(types.groups.reduce(0) { $0 + $1.peakBlocks } == history.totals.peakBlocks)
+            #expect(types.groups.reduce(0) { $0 + $1.peakBytes } == history.totals.peakBytes)
+            return Dictionary(types.groups.filter { $0.kind != .size }.map { ($0.name, $0) }, uniquingKeysWith: { a, _ in a })
         }
     }
 
     @Test(arguments: [false, true]) func cxxClasses(_ stripped: Bool) throws {
         guard let types = try types(Self.cxx, "program.cpp", ["g++", "-O1"], stripped: stripped) else { return }
         #expect(types["Box<int>"]?.blocks == 5)
+        #expect(types["Box<int>"]?.peakBlocks == 12, "those freed since are what others of their stack are")
+        #expect(types["Box<int>"]?.peakBlocksByStack == 7)
+        #expect(types["deep::Other"]?.peakBlocks == 2 && types["deep::Other"]?.peakBlocksByStack == 0)
         #expect(types.first { $0.key.hasPrefix("Box<std::") }?.value.blocks == 3)
         #expect(types["deep::Other"]?.blocks == 2)
     }
@@ -71,10 +77,10 @@ import Testing
     @Test(arguments: [false, true]) func swiftClasses(_ stripped: Bool) throws {
         guard let types = try types(Self.swift, "program.swift", ["swiftc", "-O"], stripped: stripped) else { return }
         #expect(types["program.Node"]?.blocks == 11)
-        #expect(types["program.Node"]?.lost == 8, "the rings, not those whose pointers have flags")
+        #expect(types["program.Node"]?.leakedBlocks == 8, "the rings, not those whose pointers have flags")
         #expect(types["program.Pair<Swift.Int, Swift.String>"]?.blocks == 3)
-        #expect(types["program.Pair<Swift.Int, Swift.String>"]?.lost == 0)
+        #expect(types["program.Pair<Swift.Int, Swift.String>"]?.leakedBlocks == 0)
         #expect(types["program.Pair<program.Point, Swift.Optional<program.Point>>"]?.blocks == 1)
-        #expect(types["Swift.__StringStorage"]?.lost == 0)
+        #expect(types["Swift.__StringStorage"]?.leakedBlocks == 0)
     }
 }

@@ -131,22 +131,6 @@ public struct Verdicts {
         return ByNumber(table: table, places: places)
     }
 
-    /// The same in the order of their addresses.
-    struct ByAddress {
-        fileprivate var table: Table
-
-        var count: Int { table.blocks.count }
-        func size(_ index: Int) -> UInt64 { table.blocks.size(index) }
-        func verdict(_ index: Int) -> DumpedBlock.Verdict { table.verdicts[index] }
-        func firstWord(_ index: Int) -> UInt64 { table.firstWords[index] }
-    }
-
-    /// Nil when ``byNumber(_:)`` is.
-    func byAddress(_ process: Int) -> ByAddress? {
-        guard let table = tables[process], table.places != nil else { return nil }
-        return ByAddress(table: table)
-    }
-
     /// What is known of a process's memory.
     func image(of process: Int) -> MemoryImage? { images[process] }
 

@@ -32,6 +32,7 @@ struct PageShape {
         guard report.types.isExamined else { return .null }
         return .object([
             ("total", PageJSON(report.types.groups.count)),
+            ("hasPeak", .bool(report.types.isPeakKnown)),
             (
                 "rows",
                 .array(
@@ -39,6 +40,7 @@ struct PageShape {
                         .object([
                             ("name", .text(group.name)), ("kind", .text(group.kind.rawValue)), ("blocks", .unsigned(group.blocks)),
                             ("bytes", .unsigned(group.bytes)), ("leaked", .unsigned(group.leakedBlocks)),
+                            ("peakBlocks", .unsigned(group.peakBlocks)), ("peakBytes", .unsigned(group.peakBytes)),
                         ])
                     })
             ),

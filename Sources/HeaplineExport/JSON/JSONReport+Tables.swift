@@ -12,6 +12,9 @@ extension Report {
             json.member("blocks", group.blocks)
             json.member("bytes", group.bytes)
             json.member("leakedBlocks", group.leakedBlocks)
+            json.member("peakBlocks", types.isPeakKnown ? group.peakBlocks : nil)
+            json.member("peakBytes", types.isPeakKnown ? group.peakBytes : nil)
+            json.member("peakBlocksByStack", types.isPeakKnown ? group.peakBlocksByStack : nil)
         }
         json.objects("threads", history.threads) { json, thread in
             json.member("process", thread.process)

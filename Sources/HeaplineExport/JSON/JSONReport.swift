@@ -31,7 +31,8 @@
 //   searches     [{process, state, nanoseconds, atEnd, asleepThreads, silentThreads, why}]   state: searched, failed, no
 //   replacedByExec {blocks, bytes}                alive in images that exec replaced; with `leaks` all live blocks
 //   peak         [{site, blocks, bytes}]
-//   types        [{name, kind, blocks, bytes, leakedBlocks}]   kind: cxx, swift, or size (name: up to so many bytes)
+//   types        [{name, kind, blocks, bytes, leakedBlocks, peakBlocks, peakBytes, peakBlocksByStack}]   kind: cxx, swift, or size
+//                (name: up to so many bytes); peak…: of what was alive then, null unless every event was recorded; …ByStack: freed since
 //   growth, threads, sizes, lifetimes, timeline, fragmentation, log
 //   cores        {cores, switches, contexts: [{process, thread, name, kind, runs, nanoseconds, nanosecondsByCore,
 //                 longestNanoseconds}]}           only for emulated chips

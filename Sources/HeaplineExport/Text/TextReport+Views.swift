@@ -170,16 +170,24 @@ extension TextReport {
             lines.append(style.dim("  no types are known: they come from the search of the program's memory at its end\(why)"))
         }
         let hasLeaks = types.groups.contains { $0.leakedBlocks > 0 }
-        var table = TextTable(["bytes", "blocks"] + (hasLeaks ? ["lost"] : []) + ["type"])
+        let hasPeak = types.isPeakKnown && types.isExamined
+        var table = TextTable(["bytes", "blocks"] + (hasLeaks ? ["lost"] : []) + (hasPeak ? ["at the peak", "blocks"] : []) + ["type"])
         let limit = style.limit ?? 30
         for group in types.groups.prefix(limit) {
-            var row = [units.bytes(group.bytes), Units.count(group.blocks)]
+            var row = group.blocks > 0 ? [units.bytes(group.bytes), Units.count(group.blocks)] : ["", ""]
             if hasLeaks { row.append(group.leakedBlocks > 0 ? Units.count(group.leakedBlocks) : "") }
+            if hasPeak {
+                row.append(group.peakBlocks > 0 ? units.bytes(group.peakBytes) : "")
+                row.append(group.peakBlocks > 0 ? Units.count(group.peakBlocks) : "")
+            }
             table.add(row + [group.kind == .size ? style.dim("up to \(UInt64(group.name).map { Units.count($0) } ?? group.name) B") : Self.cut(group.name)])
         }
         lines += table.lines(style)
         if types.groups.count > limit {
             lines.append(style.dim("  \(types.groups.count - limit) more; --limit \(types.groups.count) shows all"))
+        }
+        if hasPeak, types.groups.contains(where: { $0.peakBlocksByStack > 0 }) {
+            lines.append(style.dim("  At the peak, blocks freed since are counted as what others of their stack are, or by their stack's mean size."))
         }
     }
 

@@ -15,9 +15,10 @@ const types = {
           numberColumn("blocks", "Blocks", shortCount, (row) => row.blocks), numberColumn("bytes", "Bytes", bytes, (row) => row.bytes),
           numberColumn("size", "Mean size", bytes, (row) => (row.blocks ? row.bytes / row.blocks : null), { total: null }),
           numberColumn("leaked", "Unreachable blocks", shortCount, (row) => row.leaked),
+          ...(known.hasPeak ? [numberColumn("peakBytes", "At the peak", bytes, (row) => row.peakBytes), numberColumn("peakBlocks", "Blocks at the peak", shortCount, (row) => row.peakBlocks)] : []),
         ] });
       table.set(known.rows);
-      panel.append(make("p.note", { id: "types-note" }, "Blocks alive at the end, by what their first word points to; a size class where it says nothing." + (known.total > known.rows.length ? ` The first ${count(known.rows.length)} of ${count(known.total)}.` : "")), table.element);
+      panel.append(make("p.note", { id: "types-note" }, "Blocks alive at the end, by what their first word points to; a size class where it says nothing." + (known.hasPeak ? " At the peak, blocks freed since are counted as what others of their stack are, or by their stack's mean size." : "") + (known.total > known.rows.length ? ` The first ${count(known.rows.length)} of ${count(known.total)}.` : "")), table.element);
       return;
     }
     panel.append(make("p.note", { id: "types-note" }, "Recorded without types: they come from the first word of each live block, noted when the program searches its memory (modes all and leaks, unless recorded with --no-verdicts or killed). Below, the live blocks by size."),
