@@ -80,7 +80,9 @@ public struct Exporter {
         var notes: [String] = []
         let modes = Set(processes.map(\.mode))
         if modes.contains(.leaks) { notes.append("recorded in mode leaks: blocks that were freed are in no stack") }
-        if modes.contains(.sample) { notes.append("recorded in mode sample: numbers are estimates; temporary allocations and growth by realloc are unknown") }
+        if modes.contains(.sample) {
+            notes.append("recorded in mode sample: numbers are estimates; temporary allocations and growth by realloc are unknown")
+        }
         if modes.count > 1, modes.contains(.count) { notes.append("processes in mode count are left out") }
         if !history.isComplete { notes.append("the recording has gaps; heapline report tells which") }
         if !tree.hasStacks, !history.sites.isEmpty {

@@ -76,7 +76,8 @@ struct Random: RandomNumberGenerator {
             let count = number < 3 ? number * sequence : Int.random(in: 0...300, using: &random)
             let unnumbered = (0..<count).map { _ in
                 hl_record(
-                    time_kind: UInt64.random(in: 0..<100, using: &random) << 8 | UInt64.random(in: 1...4, using: &random), address: 1, size: 0,
+                    time_kind: UInt64.random(in: 0..<100, using: &random) << 8 | UInt64.random(in: 1...4, using: &random), address: 1,
+                    size: 0,
                     stack: 0, thread: UInt32(sequence))
             }
             return unnumbered.sorted { key($0) < key($1) }.enumerated().map { place, record in

@@ -107,7 +107,9 @@ public struct Leaks: Sendable {
         groups = found.groups.map { group in
             var group = group
             group.owner = owners.owner(of: tree.sites[group.site].node)
-            if !suppressions.rules.isEmpty, group.leaked.blocks > 0, let rule = suppressions.rule(matching: tree.frames(tree.sites[group.site].node)) {
+            if !suppressions.rules.isEmpty, group.leaked.blocks > 0,
+                let rule = suppressions.rule(matching: tree.frames(tree.sites[group.site].node))
+            {
                 group.suppression = suppressions.rules[rule].pattern
             }
             if isSampled {

@@ -177,7 +177,9 @@ extension TextReport {
             ])
         }
         lines += table.lines(style)
-        if report.processes.count > limit { lines.append(style.dim("  \(report.processes.count - limit) more; --limit \(report.processes.count) shows all")) }
+        if report.processes.count > limit {
+            lines.append(style.dim("  \(report.processes.count - limit) more; --limit \(report.processes.count) shows all"))
+        }
     }
 
     // MARK: Trust

@@ -180,14 +180,20 @@ extension TextReport {
                 row.append(group.peakBlocks > 0 ? units.bytes(group.peakBytes) : "")
                 row.append(group.peakBlocks > 0 ? Units.count(group.peakBlocks) : "")
             }
-            table.add(row + [group.kind == .size ? style.dim("up to \(UInt64(group.name).map { Units.count($0) } ?? group.name) B") : Self.cut(group.name)])
+            table.add(
+                row + [
+                    group.kind == .size
+                        ? style.dim("up to \(UInt64(group.name).map { Units.count($0) } ?? group.name) B") : Self.cut(group.name)
+                ])
         }
         lines += table.lines(style)
         if types.groups.count > limit {
             lines.append(style.dim("  \(types.groups.count - limit) more; --limit \(types.groups.count) shows all"))
         }
         if hasPeak, types.groups.contains(where: { $0.peakBlocksByStack > 0 }) {
-            lines.append(style.dim("  At the peak, blocks freed since are counted as what others of their stack are, or by their stack's mean size."))
+            lines.append(
+                style.dim("  At the peak, blocks freed since are counted as what others of their stack are, or by their stack's mean size.")
+            )
         }
     }
 

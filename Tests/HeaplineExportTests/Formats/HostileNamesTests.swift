@@ -69,7 +69,9 @@ import Testing
         let lines = try Exporter(try Self.tree()).bytes(.massif).split(separator: UInt8(ascii: "\n"))
         for line in lines.map({ String(decoding: $0, as: UTF8.self) }) {
             let isTree = line.drop { $0 == " " }.first == "n" && line.contains(": ")
-            let isOther = line.hasPrefix("#-") || line.hasPrefix("desc: ") || line.hasPrefix("cmd: ") || line.contains("=") || line.hasPrefix("time_unit: ")
+            let isOther =
+                line.hasPrefix("#-") || line.hasPrefix("desc: ") || line.hasPrefix("cmd: ") || line.contains("=")
+                || line.hasPrefix("time_unit: ")
             #expect(isTree || isOther, "\(line.debugDescription)")
         }
     }

@@ -133,7 +133,9 @@ struct LayoutTests {
         let source = source(nasty, sizes: [100, 200])
         source.processes[0].threads = (0..<5000).map { TraceThread(name: nasty[$0 % nasty.count], tid: UInt32($0)) }
         for thread in 2..<5000 {
-            source.add(HL_KIND_ALLOC, ticks: 10_000 + UInt64(thread), address: UInt64(thread) << 12, size: 8, stack: 15 + nasty.count, thread: thread)
+            source.add(
+                HL_KIND_ALLOC, ticks: 10_000 + UInt64(thread), address: UInt64(thread) << 12, size: 8, stack: 15 + nasty.count,
+                thread: thread)
         }
         source.processes[0].executable = "/bin/\(PageTrace.nasty)"
         source.processes[0].arguments = nasty

@@ -19,7 +19,8 @@ struct MissingTests {
         let frame = EmbeddedFrame(function: "keeper", module: "/opt/app")
         let stack = depth > 0 ? source.addCall(process, pc: 0x400_000, parent: 1, frame) : 0
         for block in 0..<count where mode != .count {
-            source.add(HL_KIND_ALLOC, ticks: UInt64(1_000_000 * (1 + block)), address: UInt64(0x1000 * (1 + block)), size: 100, stack: stack)
+            source.add(
+                HL_KIND_ALLOC, ticks: UInt64(1_000_000 * (1 + block)), address: UInt64(0x1000 * (1 + block)), size: 100, stack: stack)
         }
         // More than the events show: what was freed in mode leaks, everything in mode count.
         var counts = RecordedCounts()
