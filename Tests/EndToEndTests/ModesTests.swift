@@ -58,6 +58,8 @@ import Testing
         #expect(leaks.totals.liveBytes == all.totals.liveBytes)
         #expect(leaks.totals.allocations == all.totals.allocations)
         #expect(leaks.eventCount < all.eventCount)
+        #expect(leaks.sites.allSatisfy { $0.peakBytes == 0 && $0.peakBlocks == 0 }, "who held the peak is not told by what stayed")
+        #expect(all.sites.reduce(0) { $0 + $1.peakBytes } == all.totals.peakBytes)
     }
 
     @Test func samplesAreUnbiased() throws {

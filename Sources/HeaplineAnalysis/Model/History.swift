@@ -154,7 +154,7 @@ public struct Site: Sendable, Hashable {
     public var bytes: UInt64
     public var liveBlocks: UInt64
     public var liveBytes: UInt64
-    /// What this stack had alive when all together were at their peak.
+    /// What this stack had alive when all together were at their peak; 0 in mode leaks, where nobody knows.
     public var peakBlocks: UInt64
     public var peakBytes: UInt64
     public var temporary: UInt64

@@ -203,7 +203,9 @@ final class HistoryBuilder {
             var sums = shared.sites[index]
             let key = shared.siteKeys[index]
             sums.settle(shared.peakNumber)
-            if let number = departed[Int(key.process)], number < shared.peakNumber {
+            // In mode leaks what was alive then and freed since is not known, so nobody's part of the peak is.
+            let number = departed[Int(key.process)] ?? .max
+            if number < shared.peakNumber || trace.processes[Int(key.process)].mode == .leaks {
                 sums.peakBytes = 0
                 sums.peakBlocks = 0
             }

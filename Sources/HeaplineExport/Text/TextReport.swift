@@ -10,7 +10,7 @@ extension Report {
     public func text(_ view: ReportView, _ style: TextStyle = TextStyle()) -> String {
         var text = TextReport(report: self, style: style)
         text.write(view)
-        return text.lines.joined(separator: "\n") + "\n"
+        return text.lines.map { style.printable($0) + "\n" }.joined()
     }
 }
 
@@ -74,7 +74,7 @@ struct TextReport {
         case .off: return "nothing was recorded (mode off): record with --mode all"
         case .count:
             return "this trace holds totals only (mode count): record with --mode all to see \(view.rawValue)"
-        case .leaks where view == .temporary || view == .lifetimes:
+        case .leaks where view == .temporary || view == .lifetimes || view == .peak:
             return "freed blocks were not recorded (mode leaks): record with --mode all to see \(view.rawValue)"
         case .sample where view == .temporary || view == .growth:
             return "what happened between two events is not in a sample (mode sample): record with --mode all to see \(view.rawValue)"

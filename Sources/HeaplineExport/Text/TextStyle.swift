@@ -30,6 +30,25 @@ public struct TextStyle: Sendable {
         return String(repeating: "█", count: most == 0 ? 0 : Int(Double(value) / Double(most) * Double(room)))
     }
 
+    /// A line with a question mark for each control character but ours, as ls shows names: names of programs and threads may hold any, and would
+    /// break lines or command the terminal.
+    func printable(_ line: String) -> String {
+        guard line.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return line }
+        let own = colour ? ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[32m", "\u{1b}[33m"] : []
+        var result = ""
+        var rest = line.unicodeScalars[...]
+        while let scalar = rest.first {
+            if scalar == "\u{1b}", let sequence = own.first(where: { rest.starts(with: $0.unicodeScalars) }) {
+                result += sequence
+                rest = rest.dropFirst(sequence.unicodeScalars.count)
+                continue
+            }
+            result.unicodeScalars.append(scalar.properties.generalCategory == .control ? "?" : scalar)
+            rest = rest.dropFirst()
+        }
+        return result
+    }
+
     func bold(_ text: String) -> String { colour ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
     func dim(_ text: String) -> String { colour ? "\u{1b}[2m\(text)\u{1b}[0m" : text }
     func warn(_ text: String) -> String { colour ? "\u{1b}[33m\(text)\u{1b}[0m" : text }

@@ -13,7 +13,7 @@ import Testing
 @Suite struct HostileNamesTests {
     static let names = [
         "new\nline", "car\rriage", "both\r\n", "tab\tulator", "semi;colon", "semi;\u{301}marked", "quote\"", "quote\"\u{301}marked",
-        "comma,", "\u{85}next", "\u{2028}", "</script>", " first", "per%cent", "per%\u{301}0A", "#", "back\\slash|", "n1: 5 0x0: (no)",
+        "comma,", "\u{85}next", "\u{2028}", "</script>", " first", "per%cent", "per%\u{301}0A", "#", "back\\slash|", "esc\u{1b}[31mape", "n1: 5 0x0: (no)",
     ]
 
     /// Each name is a function that leaks, of a module and a file so called; `main` calls them.
@@ -31,6 +31,20 @@ import Testing
             source.add(HL_KIND_ALLOC, ticks: number, address: number * 4096, size: number * 10, stack: stack)
         }
         return try source.tree()
+    }
+
+    /// In a text each line is one of the report's, and nothing but the report's own colours commands the terminal.
+    @Test(arguments: [false, true]) func textsHaveNoForeignControlCharacters(_ colour: Bool) throws {
+        let report = try Report(try Self.tree().history.trace)
+        for view in ReportView.allCases {
+            let text = report.text(view, TextStyle(colour: colour, limit: 100))
+            var rest = text
+            for own in ["0", "1", "2", "32", "33"] { rest = rest.replacingOccurrences(of: "\u{1b}[\(own)m", with: "") }
+            if !colour { #expect(rest == text) }
+            #expect(!rest.unicodeScalars.contains { $0 != "\n" && $0.properties.generalCategory == .control }, "\(view)")
+        }
+        let leaks = report.text(.leaks, TextStyle(colour: colour, limit: 100))
+        for name in ["new?line", "car?riage", "both??", "esc?[31mape"] { #expect(leaks.contains(name), "\(name)") }
     }
 
     @Test func foldedStacksAreLines() throws {
