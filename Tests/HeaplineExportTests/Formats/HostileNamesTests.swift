@@ -13,7 +13,8 @@ import Testing
 @Suite struct HostileNamesTests {
     static let names = [
         "new\nline", "car\rriage", "both\r\n", "tab\tulator", "semi;colon", "semi;\u{301}marked", "quote\"", "quote\"\u{301}marked",
-        "comma,", "\u{85}next", "\u{2028}", "</script>", " first", "per%cent", "per%\u{301}0A", "#", "back\\slash|", "esc\u{1b}[31mape", "n1: 5 0x0: (no)",
+        "comma,", "\u{85}next", "\u{2028}", "</script>", " first", "per%cent", "per%\u{301}0A", "#", "back\\slash|", "esc\u{1b}[31mape",
+        "n1: 5 0x0: (no)",
     ]
 
     /// Each name is a function that leaks, of a module and a file so called; `main` calls them.
