@@ -42,6 +42,7 @@ public struct Types: Sendable {
         isExamined = !verdicts.isEmpty
         let peakTime = history.trace.processes.allSatisfy { $0.mode == .all } ? history.totals.peakTime : nil
         isPeakKnown = peakTime != nil
+        let hasPeak = history.sites.map { $0.peakBlocks > 0 }
         var found = Gathering(sites: history.sites.count)
         for box in history.live {
             let process = history.trace.processes[box.process]
@@ -60,7 +61,7 @@ public struct Types: Sendable {
                     (word, verdict) = (verdicts.firstWord(live) ?? 0, verdicts.verdict(live))
                 }
                 // Of a process that had ended by then nothing counts.
-                let wasAtPeak = block.ticks < peakEnd && history.sites[Int(block.site)].peakBlocks > 0
+                let wasAtPeak = block.ticks < peakEnd && hasPeak[Int(block.site)]
                 found.add(block, firstWord: word, verdict, wasAtPeak: wasAtPeak)
                 number += 1
             }
