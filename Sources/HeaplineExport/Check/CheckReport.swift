@@ -55,8 +55,7 @@ public struct CheckReport: Sendable {
         let failed = UInt64(check.findings.count { $0.isFailed })
         let all = Units.count(UInt64(check.findings.count), "limit")
         if !check.findings.isEmpty { lines.append(failed == 0 ? "\(all) kept" : "\(Units.count(failed)) of \(all) exceeded") }
-        guard !lines.isEmpty else { return "" }
-        return lines.joined(separator: "\n") + "\n"
+        return TextStyle().text(lines)
     }
 
     /// `max-leaked: 5.00 KiB, at most 1.00 KiB`

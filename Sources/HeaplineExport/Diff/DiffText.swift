@@ -34,7 +34,7 @@ extension TraceDiff {
             }
         }
         if stacks.isEmpty, !measures.isEmpty { lines += ["", "No stack changed."] }
-        return lines.joined(separator: "\n") + "\n"
+        return style.text(lines)
     }
 
     private func totalLines(_ style: TextStyle) -> [String] {

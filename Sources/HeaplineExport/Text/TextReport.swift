@@ -10,7 +10,7 @@ extension Report {
     public func text(_ view: ReportView, _ style: TextStyle = TextStyle()) -> String {
         var text = TextReport(report: self, style: style)
         text.write(view)
-        return text.lines.map { style.printable($0) + "\n" }.joined()
+        return style.text(text.lines)
     }
 }
 

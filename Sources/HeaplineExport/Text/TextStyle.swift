@@ -30,9 +30,12 @@ public struct TextStyle: Sendable {
         return String(repeating: "█", count: most == 0 ? 0 : Int(Double(value) / Double(most) * Double(room)))
     }
 
+    /// Lines as text, each ended by a newline.
+    func text(_ lines: [String]) -> String { lines.map { printable($0) + "\n" }.joined() }
+
     /// A line with a question mark for each control character but ours, as ls shows names: names of programs and threads may hold any, and would
     /// break lines or command the terminal.
-    func printable(_ line: String) -> String {
+    private func printable(_ line: String) -> String {
         guard line.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return line }
         let own = colour ? ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[32m", "\u{1b}[33m"] : []
         var result = ""

@@ -34,18 +34,28 @@ import Testing
         return try source.tree()
     }
 
+    private static func empty() throws -> CallTree {
+        let source = SyntheticTrace()
+        _ = source.addProcess()
+        return try source.tree()
+    }
+
     /// In a text each line is one of the report's, and nothing but the report's own colours commands the terminal.
     @Test(arguments: [false, true]) func textsHaveNoForeignControlCharacters(_ colour: Bool) throws {
-        let report = try Report(try Self.tree().history.trace)
-        for view in ReportView.allCases {
-            let text = report.text(view, TextStyle(colour: colour, limit: 100))
+        let tree = try Self.tree()
+        let report = try Report(tree.history.trace)
+        let style = TextStyle(colour: colour, limit: 100)
+        var texts = ReportView.allCases.map { ("\($0)", report.text($0, style)) }
+        texts.append(("diff", TraceDiff(old: try Self.empty(), new: tree).text(style)))
+        for (view, text) in texts {
             var rest = text
             for own in ["0", "1", "2", "32", "33"] { rest = rest.replacingOccurrences(of: "\u{1b}[\(own)m", with: "") }
             if !colour { #expect(rest == text) }
             #expect(!rest.unicodeScalars.contains { $0 != "\n" && $0.properties.generalCategory == .control }, "\(view)")
         }
-        let leaks = report.text(.leaks, TextStyle(colour: colour, limit: 100))
-        for name in ["new?line", "car?riage", "both??", "esc?[31mape"] { #expect(leaks.contains(name), "\(name)") }
+        for name in ["new?line", "car?riage", "both??", "esc?[31mape"] {
+            #expect(texts.filter { ["leaks", "diff"].contains($0.0) && $0.1.contains(name) }.count == 2, "\(name)")
+        }
     }
 
     @Test func foldedStacksAreLines() throws {
