@@ -51,7 +51,7 @@ func analysisBenchmarks() {
         guard loops_decode(bytes) >= events - 1 else { throw Problem(message: "a chunk does not decode") }
         loops_bytes_end(bytes)
     }
-    measure("read: open, checksums and stacks", { try openTrace().path }) { blackHole(try Trace.open($0)) }
+    measure("read: open and stacks", { try openTrace().path }) { blackHole(try Trace.open($0)) }
     measure("analysis: history with live table", openTrace) { trace in
         let history = try trace.history()
         guard history.eventCount >= events - 1 else { throw Problem(message: "\(history.eventCount) events were read") }
