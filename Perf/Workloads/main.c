@@ -16,7 +16,6 @@ static const struct {
     {"tree", workload_tree, 5000},      // every allocation from another of so many stacks
     {"threads", workload_threads, 2},   // blocks made by one thread, freed by another
     {"live", workload_live, 100000},    // so many blocks alive while others come and go
-    {"churn", workload_churn, 1000000}, // the same with blocks of many sizes, which stay alive at the end
 };
 
 int main(int argc, char **argv) {
@@ -28,6 +27,6 @@ int main(int argc, char **argv) {
         workload_end(begin, loops[i].run(events, parameter));
         return 0;
     }
-    fprintf(stderr, "usage: workload tight|deep|tree|threads|live|churn EVENTS [PARAMETER]\n");
+    fprintf(stderr, "usage: workload tight|deep|tree|threads|live EVENTS [PARAMETER]\n");
     return 64;
 }

@@ -59,19 +59,3 @@ uint64_t workload_live(uint64_t events, uint64_t blocks) {
     free(live);
     return events / 2 * 2 + 2 * blocks;
 }
-
-uint64_t workload_churn(uint64_t events, uint64_t blocks) {
-    void **live = calloc(blocks, sizeof *live);
-    if (!live) exit(1);
-    uint64_t random = 7;
-    for (uint64_t i = 0; i < events / 2; i++) {
-        uint64_t drawn = workload_random(&random);
-        void **slot = &live[drawn % blocks];
-        free(*slot);
-        *slot = malloc(16 + (drawn >> 32) % 200);
-    }
-    uint64_t alive = 0;
-    for (uint64_t i = 0; i < blocks; i++) alive += live[i] != NULL;
-    workload_keep(live);
-    return events / 2 * 2 - alive;
-}

@@ -53,4 +53,3 @@ uint64_t workload_deep(uint64_t events, uint64_t depth);
 uint64_t workload_tree(uint64_t events, uint64_t stacks);
 uint64_t workload_threads(uint64_t events, uint64_t threads);
 uint64_t workload_live(uint64_t events, uint64_t blocks);
-uint64_t workload_churn(uint64_t events, uint64_t blocks);

@@ -56,14 +56,9 @@ struct Costs {
             quick: options.quick, say: say, whisper: options.verbose ? say : { _ in })
         schedule.run(into: &results)
 
-        let folder = options.output ?? "\(tools.root)/Perf/results"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let name = "\(folder)/\(results.date)-\(results.machine.name)\(options.quick ? "-quick" : "")"
-        try results.write(to: "\(name).json")
-        try Table(results: results).markdown.write(toFile: "\(name).md", atomically: true, encoding: .utf8)
-        try results.plot.write(toFile: "\(name).svg", atomically: true, encoding: .utf8)
-        print(Table(results: results).markdown)
-        print("written: \(name).json, .md and .svg")
+        try Page.write(
+            results, kind: "", date: results.date, machine: results.machine, markdown: Table(results: results).markdown, plot: results.plot, tools,
+            options)
     }
 
     /// Replaces what stands between the two marks in README.md.
@@ -71,7 +66,7 @@ struct Costs {
         let folder = "\(root)/Perf/results"
         // The newest; of one day the full one, whose name is the shorter.
         let names = try FileManager.default.contentsOfDirectory(atPath: folder)
-            .filter { $0.hasSuffix(".json") && !$0.contains("-scale") && !$0.contains("-stacks") }
+            .filter { name in name.hasSuffix(".json") && !["-scale", "-stacks", "-reports"].contains { name.contains($0) } }
             .sorted { ($0.prefix(10), -$0.count) < ($1.prefix(10), -$1.count) }
         guard let newest = names.last, let data = FileManager.default.contents(atPath: "\(folder)/\(newest)") else {
             throw Options.Wrong(description: "no results in \(folder)")

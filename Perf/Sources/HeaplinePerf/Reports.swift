@@ -9,7 +9,7 @@ struct Reports {
     var tools: Toolbox
     var options: Options
 
-    struct Page: Codable {
+    struct Found: Codable {
         var date: String
         var machine: Machine
         var events: Double
@@ -37,13 +37,13 @@ struct Reports {
     func run() throws {
         let began = Clock.now
         let say = { (text: String) in HeaplinePerf.complain(String(format: "%5.0f s  %@", Clock.now - began, text)) }
-        if let problem = try tools.buildWorkloads()["workload"] { throw Toolbox.Missing(description: problem) }
+        if let problem = try tools.buildWorkloads()["churn"] { throw Toolbox.Missing(description: problem) }
         let (events, blocks) = options.quick ? (10_000_000, 100_000) : (100_000_000, 1_000_000)
-        let program = [tools.binary("workload"), "churn", "\(events)", "\(blocks)"]
+        let program = [tools.binary("churn"), "\(events)", "\(blocks)"]
         let trace = "\(tools.scratch)/trace.heapline", page = "\(tools.scratch)/page.html"
         say("recording with heapline")
         let made = try record([tools.heapline, "run", "--quiet", "--output", trace, "--"] + program)
-        var result = Page(date: Costs.today, machine: Machine.here(tools), events: made, liveBlocks: Double(blocks))
+        var result = Found(date: Costs.today, machine: Machine.here(tools), events: made, liveBlocks: Double(blocks))
         result.traceBytes = size(trace)
 
         var commands = [
@@ -64,15 +64,7 @@ struct Reports {
         try read(commands, into: &result, say)
         result.pageBytes = size(page)
 
-        let folder = options.output ?? "\(tools.root)/Perf/results"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let name = "\(folder)/\(result.date)-\(result.machine.name)-reports\(options.quick ? "-quick" : "")"
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try encoder.encode(result).write(to: URL(fileURLWithPath: "\(name).json"))
-        try result.markdown.write(toFile: "\(name).md", atomically: true, encoding: .utf8)
-        print(result.markdown)
-        print("written: \(name).json and .md")
+        try Page.write(result, kind: "reports", date: result.date, machine: result.machine, markdown: result.markdown, tools, options)
     }
 
     /// Runs the program under a recorder. Returns the events that it counted itself.
@@ -85,7 +77,7 @@ struct Reports {
     }
 
     /// The first round is for the page cache and for memory, as looking at it disturbs the clock.
-    private func read(_ commands: [(what: String, arguments: [String])], into page: inout Page, _ say: (String) -> Void) throws {
+    private func read(_ commands: [(what: String, arguments: [String])], into page: inout Found, _ say: (String) -> Void) throws {
         var seconds = commands.map { _ in [Double]() }, cpu = commands.map { _ in [Double]() }, peaks: [Double] = []
         for round in 0...(options.rounds ?? 9) {
             say(round == 0 ? "reading, for memory" : "reading, round \(round)")
@@ -120,24 +112,20 @@ struct Reports {
     }
 }
 
-extension Reports.Page {
+extension Reports.Found {
     private func row(_ what: String) -> Reports.Row? { rows.first { $0.what == what } }
 
-    /// What was promised, and what is.
-    private var promises: [(what: String, promised: String, found: String, kept: Bool?)] {
-        var lines: [(String, String, String, Bool?)] = []
-        func add(_ what: String, _ promised: String, _ value: Double?, _ unit: String, _ kept: (Double) -> Bool) {
-            lines.append((what, promised, value.map { Table.number($0) + unit } ?? "–", value.map(kept)))
-        }
+    private var promises: Promises {
+        var lines = Promises()
         let json = row(Reports.ours)
-        add("`report --json` against `heaptrack_print`", "at least 3 times faster", json?.timesFaster?.median, " times") { $0 >= 3 }
+        lines.add("`report --json` against `heaptrack_print`", "at least 3 times faster", json?.timesFaster?.median, " times") { $0 >= 3 }
         let rate = row(Reports.oneCore).map { events / $0.seconds.median / 1e6 }
-        add("`report --json` on one core", "at least 10 M events/s", rate, " M events/s") { $0 >= 10 }
+        lines.add("`report --json` on one core", "at least 10 M events/s", rate, " M events/s") { $0 >= 10 }
         let limit = 64 * liveBlocks + 200e6
-        add("its resident memory", "below \(Table.number(limit / 1e6, 0)) MB (64 bytes a live block + 200 MB)", json.map { $0.peakBytes / 1e6 }, " MB") {
+        lines.add("its resident memory", "below \(Table.number(limit / 1e6, 0)) MB (64 bytes a live block + 200 MB)", json.map { $0.peakBytes / 1e6 }, " MB") {
             $0 < limit / 1e6
         }
-        add("the page of `report --html`", "below 10 MB", pageBytes / 1e6, " MB") { $0 > 0 && $0 < 10 }
+        lines.add("the page of `report --html`", "below 10 MB", pageBytes / 1e6, " MB") { $0 > 0 && $0 < 10 }
         return lines
     }
 
@@ -146,18 +134,13 @@ extension Reports.Page {
             # What reading a long trace takes: \(date)
 
             \(machine.processor), \(machine.cores) cores, \(machine.memoryBytes >> 30) GiB, \(machine.kernel), \(machine.libc). Load before
-            the start: \(machine.loadBefore). Made with `make reports`. The program (`workload churn`) frees a block drawn at random of
+            the start: \(machine.loadBefore). Made with `make reports`. The program (`Perf/Workloads/churn.c`) frees a block drawn at random of
             \(Table.number(liveBlocks / 1e6)) million and allocates another of 16 to 215 bytes, again and again: \(Table.number(events / 1e6)) M events, a trace of
             \(Table.number(traceBytes / 1e6, 0)) MB. `heaptrack_print` reads what heaptrack's interpreter made of its recording, where each free is
             paired with its allocation already; heapline pairs them in the report.
 
-            | | promised | measured | |
-            |---|---|--:|---|
-
+            \(promises.markdown)
             """
-        for line in promises {
-            text += "| \(line.what) | \(line.promised) | \(line.found) | \(line.kept.map { $0 ? "kept" : "**not kept**" } ?? "not measured") |\n"
-        }
         func interval(_ estimate: Estimate?) -> String {
             guard let estimate else { return "–" }
             return "\(Table.number(estimate.median, 2)) [\(Table.number(estimate.low, 2)), \(Table.number(estimate.high, 2))]"

@@ -45,12 +45,6 @@ struct Results: Codable {
         var eventsLost: Double?
         var records: Recorded
     }
-
-    func write(to path: String) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try encoder.encode(self).write(to: URL(fileURLWithPath: path))
-    }
 }
 
 /// The machine a figure belongs to.

@@ -34,7 +34,7 @@ struct Scale {
     var tools: Toolbox
     var options: Options
 
-    struct Page: Codable {
+    struct Found: Codable {
         var date: String
         var machine: Machine
         var curves: [Curve]
@@ -109,17 +109,9 @@ struct Scale {
             }
             curves.append(curve)
         }
-        let page = Page(date: Costs.today, machine: Machine.here(tools), curves: curves)
-        let folder = options.output ?? "\(tools.root)/Perf/results"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let name = "\(folder)/\(page.date)-\(page.machine.name)-scale\(options.quick ? "-quick" : "")"
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try encoder.encode(page).write(to: URL(fileURLWithPath: "\(name).json"))
-        try page.plot.write(toFile: "\(name).svg", atomically: true, encoding: .utf8)
-        try page.markdown.write(toFile: "\(name).md", atomically: true, encoding: .utf8)
-        print(page.markdown)
-        print("written: \(name).json, .md and .svg")
+        let page = Found(date: Costs.today, machine: Machine.here(tools), curves: curves)
+        try Page.write(
+            page, kind: "scale", date: page.date, machine: page.machine, markdown: page.markdown, plot: page.plot, tools, options)
     }
 
     /// - Parameter repeats: 0 when it takes so long that the run that looks at memory says the time as well.
@@ -158,7 +150,7 @@ struct Scale {
     }
 }
 
-extension Scale.Page {
+extension Scale.Found {
     var markdown: String {
         var text = """
             # Cost as work grows: \(date)

@@ -4,17 +4,13 @@
 
 internal import Foundation
 
-extension Stacks.Page {
+extension Stacks.Found {
     private func cell(_ workload: String, _ tracer: String) -> Stacks.Cell? {
         cells.first { $0.workload.hasPrefix(workload) && $0.tracer == tracer }
     }
 
-    /// What was promised, and what is.
-    private var promises: [(what: String, promised: String, found: String, kept: Bool?)] {
-        var rows: [(String, String, String, Bool?)] = []
-        func add(_ what: String, _ promised: String, _ value: Double?, _ unit: String, _ kept: (Double) -> Bool) {
-            rows.append((what, promised, value.map { Table.number($0) + unit } ?? "–", value.map(kept)))
-        }
+    private var promises: Promises {
+        var rows = Promises()
         let steady = "32 frames", tree = "5,000", flat = "all, depth 0", deep = "all, depth 32"
         func wall(_ workload: String, _ tracer: String) -> Double? { cell(workload, tracer)?.addedWall.median }
         func ratio(_ a: Double?, _ b: Double?) -> Double? {
@@ -22,15 +18,15 @@ extension Stacks.Page {
             return a / b
         }
         let pair = wall(steady, deep).map { 2 * $0 }
-        add("32 frames unchanged: an allocation and its free", "at most 60 ns added", pair, " ns") { $0 <= 60 }
-        add("… against depth 0", "at most 2.5 times", ratio(wall(steady, deep), wall(steady, flat)), " times") { $0 <= 2.5 }
+        rows.add("32 frames unchanged: an allocation and its free", "at most 60 ns added", pair, " ns") { $0 <= 60 }
+        rows.add("… against depth 0", "at most 2.5 times", ratio(wall(steady, deep), wall(steady, flat)), " times") { $0 <= 2.5 }
         // Against heaptrack as it is started by default; what its raw mode adds is in the table below.
-        add("… heaptrack adds", "at least 10 times more", ratio(wall(steady, "heaptrack"), wall(steady, deep)), " times") { $0 >= 10 }
-        add("5,000 stacks at random: heaptrack adds", "at least 5 times more", ratio(wall(tree, "heaptrack"), wall(tree, deep)), " times") {
+        rows.add("… heaptrack adds", "at least 10 times more", ratio(wall(steady, "heaptrack"), wall(steady, deep)), " times") { $0 >= 10 }
+        rows.add("5,000 stacks at random: heaptrack adds", "at least 5 times more", ratio(wall(tree, "heaptrack"), wall(tree, deep)), " times") {
             $0 >= 5
         }
         func cpu(_ workload: String, _ tracer: String) -> Double? { cell(workload, tracer)?.addedCPU.median }
-        add("8 threads against 1, CPU added per event", "at most 1.3 times", ratio(cpu("8 threads", deep), cpu("1 thread", deep)), " times") {
+        rows.add("8 threads against 1, CPU added per event", "at most 1.3 times", ratio(cpu("8 threads", deep), cpu("1 thread", deep)), " times") {
             $0 <= 1.3
         }
         return rows
@@ -45,13 +41,8 @@ extension Stacks.Page {
             Made with `make stacks`. Whole programs: \(rounds) interleaved rounds, medians; in brackets the interval that holds the
             median with 95 % confidence. An event is one allocation or one free; *added* is more than untraced, in the same round. Mode all.
 
-            | | promised | measured | |
-            |---|---|--:|---|
-
+            \(promises.markdown)
             """
-        for row in promises {
-            text += "| \(row.what) | \(row.promised) | \(row.found) | \(row.kept.map { $0 ? "kept" : "**not kept**" } ?? "not measured") |\n"
-        }
         text += "\n## Whole programs, ns per event\n\n| workload | untraced | tracer | added wall | added CPU |\n|---|--:|---|--:|--:|\n"
         func interval(_ estimate: Estimate) -> String {
             "\(Table.number(estimate.median)) [\(Table.number(estimate.low)), \(Table.number(estimate.high))]"

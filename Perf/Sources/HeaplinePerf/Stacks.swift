@@ -9,7 +9,7 @@ struct Stacks {
     var tools: Toolbox
     var options: Options
 
-    struct Page: Codable {
+    struct Found: Codable {
         var date: String
         var machine: Machine
         var rounds: Int
@@ -54,28 +54,20 @@ struct Stacks {
         let began = Clock.now
         let say = { (text: String) in HeaplinePerf.complain(String(format: "%5.0f s  %@", Clock.now - began, text)) }
         if let problem = try tools.buildWorkloads()["workload"] { throw Toolbox.Missing(description: problem) }
-        var page = Page(date: Costs.today, machine: Machine.here(tools), rounds: 0)
+        var page = Found(date: Costs.today, machine: Machine.here(tools), rounds: 0)
         page.instructions = instructions(&page.missing, say)
         say("captures in process, beside other unwinders")
         page.captures = captures(&page.missing)
         // What is left of the time is for whole programs.
         try programs(&page, until: began + (options.minutes ?? 3.3) * 60, say)
 
-        let folder = options.output ?? "\(tools.root)/Perf/results"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let name = "\(folder)/\(page.date)-\(page.machine.name)-stacks"
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try encoder.encode(page).write(to: URL(fileURLWithPath: "\(name).json"))
-        try page.markdown.write(toFile: "\(name).md", atomically: true, encoding: .utf8)
-        print(page.markdown)
-        print("written: \(name).json and .md")
+        try Page.write(page, kind: "stacks", date: page.date, machine: page.machine, markdown: page.markdown, tools, options)
     }
 
     // MARK: Whole programs
 
     /// Interleaved: each round runs everything once, and is compared with its own untraced run.
-    private func programs(_ page: inout Page, until deadline: Double, _ say: (String) -> Void) throws {
+    private func programs(_ page: inout Found, until deadline: Double, _ say: (String) -> Void) throws {
         var runner = Runner(tools: tools, lttng: LTTng(tools), timeout: 60)
         let (peers, missing) = Tracer.peers(tools, quick: true)
         var tracers = Self.depths.map {

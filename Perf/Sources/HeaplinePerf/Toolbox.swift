@@ -68,6 +68,7 @@ struct Toolbox {
         // Older valgrinds cannot read what newer compilers write by default.
         let flags = ["-O2", "-gdwarf-4", "-Wall", "-Wextra", "-D_GNU_SOURCE"]
         build("workload", flags + ["main.c", "stacks.c", "sharing.c"].map(source) + ["-lpthread"], with: compiler)
+        build("churn", flags + [source("churn.c")], with: compiler)
         for library in ["meter", "tally", "mtrace_start"] {
             build("\(library).so", flags + ["-shared", "-fPIC", source("\(library).c"), "-ldl"], with: compiler)
         }
