@@ -21,6 +21,13 @@ enum Page {
         print(markdown)
         print("written: \(name).json\(plot == nil ? " and .md" : ", .md and .svg")")
     }
+
+    /// How a page ends: with what could not be measured, and why, and the versions of those tools.
+    static func end(missing: [String: String], _ machine: Machine, tools: [String]) -> String {
+        func list(_ items: [String: String]) -> String { items.sorted { $0.key < $1.key }.map { "- \($0.key): \($0.value)\n" }.joined() }
+        let gaps = missing.isEmpty ? "" : "\n## Not measured\n\n" + list(missing)
+        return gaps + "\n## Versions\n\n" + list(machine.versions.filter { tools.contains($0.key) })
+    }
 }
 
 /// What was promised, and what is.

@@ -152,10 +152,6 @@ extension Reports.Found {
             text += "| \(row.what) | \(interval(row.seconds)) | \(interval(row.cpuSeconds)) | \(Table.number(events / row.seconds.median / 1e6)) "
             text += "| \(Table.mebibytes(row.peakBytes)) | \(interval(row.timesFaster)) |\n"
         }
-        if !missing.isEmpty {
-            text += "\n## Not measured\n\n" + missing.sorted { $0.key < $1.key }.map { "- \($0.key): \($0.value)\n" }.joined()
-        }
-        let versions = machine.versions.filter { ["heapline", "heaptrack"].contains($0.key) }
-        return text + "\n## Versions\n\n" + versions.sorted { $0.key < $1.key }.map { "- \($0.key): \($0.value)\n" }.joined()
+        return text + Page.end(missing: missing, machine, tools: ["heapline", "heaptrack"])
     }
 }

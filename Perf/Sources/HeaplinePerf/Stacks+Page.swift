@@ -67,10 +67,6 @@ extension Stacks.Found {
                 text += "| \(name) | \(values.map { Table.number($0) }.joined(separator: " | ")) |\n"
             }
         }
-        if !missing.isEmpty {
-            text += "\n## Not measured\n\n" + missing.sorted { $0.key < $1.key }.map { "- \($0.key): \($0.value)\n" }.joined()
-        }
-        let versions = machine.versions.filter { ["heapline", "heaptrack", "valgrind", "compiler"].contains($0.key) }
-        return text + "\n## Versions\n\n" + versions.sorted { $0.key < $1.key }.map { "- \($0.key): \($0.value)\n" }.joined()
+        return text + Page.end(missing: missing, machine, tools: ["heapline", "heaptrack", "valgrind", "compiler"])
     }
 }

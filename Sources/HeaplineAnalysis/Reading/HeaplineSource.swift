@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A .heapline file. Opening it walks all chunks once: checks every checksum, takes in what is said once (processes,
-// nodes, notes, counts), and remembers where the events of each core lie. Events are decoded when they are replayed.
+// A .heapline file. Opening it walks all chunks once: takes in and checks what is said once (processes, nodes, notes, counts),
+// and remembers where the events of each core lie. Events are checked and decoded when they are replayed.
 
 package import CHeaplineFormat
 package import HeaplineCollector

@@ -82,7 +82,7 @@ struct ReportCommand: ParsableCommand {
             let style = TextStyle(
                 colour: Output.wantsColour, exactBytes: bytes, allFrames: allFrames, limit: limit,
                 width: Terminal.columns(of: STDOUT_FILENO))
-            Output.write(Array(report.text(view, style).utf8))
+            Output.write(report.text(view, style))
         }
     }
 }
